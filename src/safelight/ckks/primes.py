@@ -35,8 +35,8 @@ def is_prime(value: int) -> bool:
 def ntt_primes(n: int, bits: Sequence[int]) -> tuple[int, ...]:
     """Distinct primes congruent to 1 modulo 2n of the given sizes, in the given order.
 
-    For each size the largest primes below 2**size are used, the largest of them first:
-    the same choice as SEAL's, so that both sides agree without sending primes.
+    For each size the largest primes below 2**size are used, the smallest of them first: the same
+    choice as SEAL's, so that both sides agree without sending primes.
 
     Args:
         n: Ring degree, a power of two.
@@ -55,5 +55,5 @@ def ntt_primes(n: int, bits: Sequence[int]) -> tuple[int, ...]:
             if is_prime(candidate):
                 primes.append(candidate)
             candidate -= 2 * n
-        found[size] = primes[::-1]
+        found[size] = primes
     return tuple(found[size].pop() for size in bits)
