@@ -1,0 +1,111 @@
+"""The application: routes, layers and parts, put together by one function."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from safelight.engine.base import Engine
+from safelight.service.bearer_token import BearerToken
+from safelight.service.evaluator import Evaluator
+from safelight.service.handlers import about, events, inferences, keysets, models
+from safelight.service.janitor import janitor
+from safelight.service.limits import SHUTDOWN_GRACE_S
+from safelight.service.logs import Log
+from safelight.service.metrics import Metrics
+from safelight.service.parts import Parts
+from safelight.service.problems import problem_of
+from safelight.service.rate_limit import RateLimit
+from safelight.service.request_boundary import RequestBoundary
+from safelight.service.served_model import Catalogue, ServedModel
+from safelight.service.settings import Settings
+from safelight.service.signing import Signer
+from safelight.service.stores import Stores
+
+ROUTES = (
+    Route("/v1/health", about.health, methods=["GET"]),
+    Route("/v1/metrics", about.metrics, methods=["GET"]),
+    Route("/v1/openapi.json", about.openapi, methods=["GET"]),
+    Route("/v1/service", about.service, methods=["GET"]),
+    Route("/v1/models", models.list_models, methods=["GET"]),
+    Route("/v1/models/{name}", models.get_model, methods=["GET"]),
+    Route("/v1/keysets", keysets.list_keysets, methods=["GET"]),
+    Route("/v1/keysets", keysets.create_keyset, methods=["POST"]),
+    Route("/v1/keysets/{id}", keysets.get_keyset, methods=["GET"]),
+    Route("/v1/keysets/{id}", keysets.delete_keyset, methods=["DELETE"]),
+    Route("/v1/keysets/{id}/keys/{element}", keysets.put_key, methods=["PUT"]),
+    Route("/v1/inferences", inferences.submit, methods=["POST"]),
+    Route("/v1/inferences/{id}", inferences.get_inference, methods=["GET"]),
+    Route("/v1/inferences/{id}", inferences.delete_inference, methods=["DELETE"]),
+    Route("/v1/inferences/{id}/events", events.events, methods=["GET"]),
+    Route("/v1/inferences/{id}/result", inferences.get_result, methods=["GET"]),
+)
+
+
+def build_app(
+    settings: Settings,
+    models: Iterable[ServedModel],
+    engine: Engine,
+    stores: Stores,
+    signer: Signer,
+    *,
+    log: Log | None = None,
+) -> Starlette:
+    """The ASGI application; its parts are at ``app.state.parts``."""
+    log, metrics = log or Log(), Metrics()
+    catalogue = Catalogue(models)
+    evaluator = Evaluator(
+        catalogue=catalogue,
+        engine=engine,
+        stores=stores,
+        signer=signer,
+        limits=settings.limits,
+        log=log,
+        metrics=metrics,
+    )
+    parts = Parts(
+        settings=settings,
+        catalogue=catalogue,
+        stores=stores,
+        evaluator=evaluator,
+        signer=signer,
+        log=log,
+        metrics=metrics,
+        rate_limit=RateLimit(settings.limits.requests_per_minute),
+    )
+    app = Starlette(
+        routes=list(ROUTES),
+        middleware=[
+            Middleware(RequestBoundary, log=log, metrics=metrics),
+            Middleware(BearerToken, parts=parts),
+        ],
+        exception_handlers={HTTPException: _routing_problem},
+        lifespan=_lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.state.parts = parts
+    return app
+
+
+async def _routing_problem(request: Request, exc: Exception) -> Response:
+    return problem_of(exc).response()
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    parts: Parts = app.state.parts
+    parts.evaluator.start()
+    try:
+        async with janitor(parts):
+            yield
+    finally:
+        parts.evaluator.stop(SHUTDOWN_GRACE_S)
+        parts.threads.shutdown()
+        parts.stores.close()

@@ -1,0 +1,55 @@
+"""The command-line arguments of a service process, for ``safelight serve`` too."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from safelight.service.limits import Limits
+from safelight.service.settings import Settings
+
+# Secrets come by the environment: command lines can be read by every user of a machine.
+LOCAL_TOKEN_VARIABLE = "SAFELIGHT_LOCAL_TOKEN"  # noqa: S105 - a name
+METRICS_TOKEN_VARIABLE = "SAFELIGHT_METRICS_TOKEN"  # noqa: S105 - a name
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of a service process, also for ``safelight serve``."""
+    parser.add_argument("--data", type=Path, required=True, help="folder for all that is kept")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8440, help="0 lets the system choose")
+    parser.add_argument("--model", action="append", help="a model to serve; all by default")
+    parser.add_argument("--engine", default="auto", choices=("auto", "native", "seal"))
+    parser.add_argument("--workers", type=int, default=1, help="programs evaluated at once")
+    parser.add_argument("--retention-hours", type=float, default=24.0, help="results are kept")
+    parser.add_argument("--tls-certificate", type=Path, help="PEM file")
+    parser.add_argument("--tls-key", type=Path, help="PEM file")
+    parser.add_argument(
+        "--insecure-http",
+        action="store_true",
+        help="plain HTTP beyond loopback, where a proxy in front does TLS",
+    )
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """Settings from parsed arguments and the environment, which forgets the tokens."""
+    limits = replace(
+        Limits(),
+        workers=max(1, arguments.workers),
+        retention_s=3600.0 * arguments.retention_hours,
+    )
+    return Settings(
+        data=arguments.data,
+        host=arguments.host,
+        port=arguments.port,
+        models=None if arguments.model is None else tuple(arguments.model),
+        engine=arguments.engine,
+        limits=limits,
+        tls_certificate=arguments.tls_certificate,
+        tls_key=arguments.tls_key,
+        insecure_http=arguments.insecure_http,
+        local_token=os.environ.pop(LOCAL_TOKEN_VARIABLE, None),
+        metrics_token=os.environ.pop(METRICS_TOKEN_VARIABLE, None),
+    )

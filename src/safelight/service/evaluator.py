@@ -1,0 +1,205 @@
+"""The workers: they take jobs in turn, run the engine and keep the signed result.
+
+A job that fails is failed, with a code; the process goes on. A job that was running when the
+process stopped is queued again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+
+from safelight.circuit.program import Program
+from safelight.engine.base import Engine, PreparedProgram, Progress
+from safelight.errors import CancelledError, MissingKeyError, ProgramError, WireError
+from safelight.service.job import Job
+from safelight.service.key_cache import KeyCache
+from safelight.service.limits import Limits
+from safelight.service.logs import Log
+from safelight.service.metrics import Metrics
+from safelight.service.progress_board import ProgressBoard
+from safelight.service.refusals import Refusal
+from safelight.service.served_model import Catalogue
+from safelight.service.signing import Signer
+from safelight.service.stored_messages import read_request, signed_result
+from safelight.service.stores import Stores
+
+# A worker looks for jobs this often even if nobody wakes it.
+_IDLE_S = 1.0
+
+# What stopped a job → the code that its client reads; the first that fits.
+_FAILURES: tuple[tuple[type[Exception], str], ...] = (
+    (MissingKeyError, "keys-missing"),
+    (ProgramError, "program-mismatch"),
+    (WireError, "request-damaged"),
+    (FileNotFoundError, "request-lost"),
+    (MemoryError, "out-of-memory"),
+    (TimeoutError, "timeout"),
+)
+
+
+class Evaluator:
+    """A bounded set of worker threads.
+
+    Args:
+        catalogue: Models to run.
+        engine: Runs them.
+        stores: Where jobs and keys are.
+        signer: Signs results.
+        limits: Workers, timeout, size of the key cache.
+        log: For what happens to jobs.
+        metrics: For how long it takes.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        engine: Engine,
+        stores: Stores,
+        signer: Signer,
+        limits: Limits,
+        log: Log,
+        metrics: Metrics,
+    ) -> None:
+        self.board = ProgressBoard()
+        self._catalogue = catalogue
+        self._engine = engine
+        self._stores = stores
+        self._signer = signer
+        self._limits = limits
+        self._log = log
+        self._metrics = metrics
+        self._keys = KeyCache(stores.keysets, engine, limits.key_cache_bytes)
+        self._prepared: dict[str, PreparedProgram] = {}
+        self._prepare_lock = threading.Lock()
+        self._wake = threading.Condition()
+        self._work_waits = True
+        self._stopping = threading.Event()
+        self._running: set[str] = set()
+        self._cancelled: set[str] = set()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Starts the workers; the first one prepares every model before its first job."""
+        for index in range(self._limits.workers):
+            thread = threading.Thread(target=self._work, name=f"worker-{index}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Stops the workers at their next step; what they ran is queued again."""
+        self._stopping.set()
+        with self._wake:
+            self._wake.notify_all()
+        deadline = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def notify(self) -> None:
+        """Says that a job was queued."""
+        with self._wake:
+            self._work_waits = True
+            self._wake.notify()
+
+    def cancel(self, job_id: str) -> None:
+        """Stops a job at its next step, if it is running."""
+        if job_id in self._running:
+            self._cancelled.add(job_id)
+        self.board.ended(job_id)
+
+    def _work(self) -> None:
+        for model in self._catalogue:
+            if not self._stopping.is_set():
+                self._guarded(lambda model=model: self._prepare(model.program))
+        while not self._stopping.is_set():
+            job = self._guarded(self._stores.jobs.claim)
+            if job is not None:
+                self._guarded(lambda job=job: self._run(job))
+                continue
+            with self._wake:
+                if not self._work_waits:
+                    self._wake.wait(_IDLE_S)
+                self._work_waits = False
+
+    def _guarded(self, call: Callable[[], Job | PreparedProgram | None]) -> Job | None:
+        """Nothing ends a worker; a full disk is tried again a little later."""
+        try:
+            done = call()
+        except Exception as exc:  # noqa: BLE001
+            self._log.write("worker-error", detail=type(exc).__name__)
+            self._stopping.wait(_IDLE_S)
+            return None
+        return done if isinstance(done, Job) else None
+
+    def _prepare(self, program: Program) -> PreparedProgram:
+        with self._prepare_lock:
+            if program.name not in self._prepared:
+                self._prepared[program.name] = self._engine.prepare(program)
+            return self._prepared[program.name]
+
+    def _run(self, job: Job) -> None:
+        started = time.monotonic()
+        code: str | None = None
+        failure: Exception | None = None
+        self._running.add(job.id)
+        try:
+            self._evaluate(job)
+        except CancelledError:
+            if self._stopping.is_set() and job.id not in self._cancelled:
+                self._stores.jobs.release(job)
+            code = "cancelled"
+        except Exception as exc:  # noqa: BLE001 - a job may fail in any way, the service not
+            failure = exc
+            code = _failure_code(exc)
+            self._stores.jobs.fail(job, code)
+        finally:
+            self._running.discard(job.id)
+            self._cancelled.discard(job.id)
+            self.board.ended(job.id)
+        ms = 1000 * (time.monotonic() - started)
+        self._metrics.add("jobs_total", model=job.model, outcome=code or "done")
+        self._metrics.add("job_seconds_total", ms / 1000, model=job.model)
+        self._log.write(
+            "job",
+            job_id=job.id,
+            client_id=job.client_id,
+            model=job.model,
+            code=code or "done",
+            ms=round(ms, 1),
+            detail=None if failure is None else type(failure).__name__,
+        )
+
+    def _evaluate(self, job: Job) -> None:
+        model = self._catalogue.model(job.model)
+        prepared = self._prepare(model.program)
+        request_path = self._stores.jobs.request_path(job.client_id, job.id)
+        request = read_request(request_path.read_bytes(), model)
+        keys, keyset = self._keys.keys(
+            job.client_id, job.keyset_id, model.parameters, model.requirements
+        )
+        started = time.monotonic()
+        output = self._engine.run(prepared, keys, request.ciphertext, self._progress_of(job))
+        evaluate_ms = 1000 * (time.monotonic() - started)
+        result = signed_result(self._signer, model, keyset, request, output, job.request_sha256)
+        self._stores.jobs.finish(job, result, hashlib.sha256(result).hexdigest(), evaluate_ms)
+
+    def _progress_of(self, job: Job) -> Progress:
+        deadline = time.monotonic() + self._limits.job_timeout_s
+
+        def progress(done: int, total: int) -> None:
+            if self._stopping.is_set() or job.id in self._cancelled:
+                raise CancelledError("the evaluation was stopped")
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            self.board.update(job.id, done, total)
+
+        return progress
+
+
+def _failure_code(exc: Exception) -> str:
+    if isinstance(exc, Refusal):  # its model is no longer served, or its key set is gone
+        return exc.code
+    return next((code for kind, code in _FAILURES if isinstance(exc, kind)), "evaluation-failed")

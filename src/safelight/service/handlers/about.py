@@ -1,0 +1,61 @@
+"""The service itself: health, metrics, its API's description, its public key."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import asdict
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from safelight.service.bearer_token import bearer_token
+from safelight.service.openapi import OPENAPI_BYTES
+from safelight.service.parts import parts_of
+from safelight.service.refusals import Refusal
+from safelight.service.version import VERSION
+
+
+async def health(request: Request) -> Response:
+    """Whether the process answers and its database can be read; public."""
+    parts = parts_of(request)
+    await parts.in_thread(parts.stores.jobs.counts)
+    return JSONResponse({"status": "ok"})
+
+
+async def metrics(request: Request) -> Response:
+    """Figures for Prometheus: open on a loopback address, else with the metrics token only."""
+    parts = parts_of(request)
+    if not parts.settings.on_loopback:
+        expected = parts.settings.metrics_token
+        given = bearer_token(request)
+        if (
+            expected is None
+            or given is None
+            or not hmac.compare_digest(given.encode(), expected.encode())
+        ):
+            raise Refusal("unauthorized")
+    jobs = await parts.in_thread(parts.stores.jobs.counts)
+    key_bytes = await parts.in_thread(parts.stores.keysets.stored_bytes)
+    text = parts.metrics.text({"jobs": jobs, "stored_key_bytes": {"": key_bytes}})
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+async def openapi(request: Request) -> Response:
+    """The OpenAPI document; public."""
+    return Response(OPENAPI_BYTES, media_type="application/json")
+
+
+async def service(request: Request) -> Response:
+    """The key that signs results, the version and the limits that hold for this client."""
+    parts = parts_of(request)
+    limits = asdict(parts.settings.limits)
+    for name in ("workers", "key_cache_bytes", "job_attempts"):  # the operator's own affair
+        del limits[name]
+    return JSONResponse(
+        {
+            "version": VERSION,
+            "public_key": parts.signer.public_key.hex(),
+            "protection_level": "homomorphic",
+            "limits": limits,
+        }
+    )

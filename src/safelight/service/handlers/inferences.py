@@ -1,0 +1,120 @@
+"""Inferences: a request in, a job, a signed result out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from safelight.service.bodies import OCTETS, received_body
+from safelight.service.content_digest import content_digest
+from safelight.service.element_names import element_name
+from safelight.service.job import Job, NewJob
+from safelight.service.limits import MAX_IDEMPOTENCY_KEY_CHARS
+from safelight.service.parts import Parts, client_of, parts_of
+from safelight.service.refusals import Refusal
+from safelight.service.stored_messages import check_request, request_length
+
+_IDEMPOTENCY_KEY = re.compile(rf"[\x21-\x7e]{{1,{MAX_IDEMPOTENCY_KEY_CHARS}}}")
+
+
+async def submit(request: Request) -> Response:
+    """Accepts a request once it is checked and on the disk; the same one again is the same job."""
+    parts, client_id = parts_of(request), client_of(request)
+    try:
+        model = parts.catalogue.model(request.query_params["model"])
+        keyset_id = request.query_params["keyset"]
+    except KeyError:
+        raise Refusal("bad-request") from None
+    keyset = await parts.in_thread(parts.stores.keysets.get, client_id, keyset_id)
+    if keyset.parameters_digest != model.parameters.digest.hex():
+        raise Refusal("parameter-mismatch")
+    if missing := keyset.missing(model.requirements):
+        levels = {element_name(element): level for element, level in missing.items()}
+        raise Refusal("keys-missing", members={"missing": levels})
+    idempotency_key = _idempotency_key(request)
+    limit = request_length(model)
+    async with received_body(request, parts.stores.incoming, max_bytes=limit) as body:
+        async with parts.parsers:
+            await parts.in_thread(lambda: check_request(body.path.read_bytes(), model, keyset))
+        new = NewJob(client_id, keyset_id, model.name, body.sha256, body.size, idempotency_key)
+        job, created = await parts.in_thread(parts.stores.jobs.submit, new, body.path)
+    if created:
+        parts.evaluator.notify()
+    return JSONResponse(
+        job_json(parts, job),
+        status_code=202 if created else 200,
+        headers={"Location": f"/v1/inferences/{job.id}"},
+    )
+
+
+async def get_inference(request: Request) -> Response:
+    """Status, progress and timings."""
+    parts = parts_of(request)
+    job = await parts.in_thread(
+        parts.stores.jobs.get, client_of(request), request.path_params["id"]
+    )
+    return JSONResponse(job_json(parts, job))
+
+
+async def get_result(request: Request) -> Response:
+    """The signed result, as often as asked until it expires or is deleted."""
+    parts, client_id = parts_of(request), client_of(request)
+    job = await parts.in_thread(parts.stores.jobs.get, client_id, request.path_params["id"])
+    if job.status in ("queued", "running"):
+        raise Refusal("not-finished", members={"inference_status": job.status})
+    if job.status != "done" or job.result_sha256 is None:
+        raise Refusal("not-available", members={"inference_status": job.status})
+    path = parts.stores.jobs.result_path(client_id, job.id)
+    try:
+        result = await parts.in_thread(path.read_bytes)
+    except FileNotFoundError:  # deleted between the two look-ups
+        raise Refusal("unknown-inference") from None
+    digest = content_digest(bytes.fromhex(job.result_sha256))
+    return Response(result, media_type=OCTETS, headers={"Content-Digest": digest})
+
+
+async def delete_inference(request: Request) -> Response:
+    """Cancels an open inference (its job is answered) or forgets a finished one (204)."""
+    parts, client_id = parts_of(request), client_of(request)
+    job = await parts.in_thread(
+        parts.stores.jobs.cancel_or_delete, client_id, request.path_params["id"]
+    )
+    if job is None:
+        return Response(status_code=204)
+    parts.evaluator.cancel(job.id)
+    return JSONResponse(job_json(parts, job))
+
+
+def job_json(parts: Parts, job: Job) -> dict[str, Any]:
+    """A job as its client sees it."""
+    steps = parts.evaluator.board.steps(job.id)
+    if job.status == "done":
+        progress = 1.0
+    elif job.status == "running" and steps is not None:
+        progress = round(steps[0] / max(1, steps[1]), 4)
+    else:
+        progress = 0.0
+    return {
+        "id": job.id,
+        "status": job.status,
+        "code": job.code,
+        "model": job.model,
+        "keyset": job.keyset_id,
+        "request_sha256": job.request_sha256,
+        "progress": progress,
+        "timings_ms": {"queued": _ms(job.queued_ms), "evaluate": _ms(job.evaluate_ms)},
+    }
+
+
+def _ms(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise Refusal("bad-request")
+    return key

@@ -1,0 +1,61 @@
+"""What an operator decides about one service process."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safelight.errors import InputError
+from safelight.service.limits import Limits
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One service process.
+
+    Args:
+        data: Folder of everything that the service keeps; made with mode 0700.
+        host: Address to listen on.
+        port: 0 lets the system choose; the ready line tells.
+        models: Names of the models to serve, or None for all.
+        engine: ``auto``, ``native`` or ``seal``.
+        limits: Quotas and sizes.
+        tls_certificate: PEM file; with ``tls_key``, the service speaks HTTPS.
+        tls_key: PEM file.
+        insecure_http: Allows plain HTTP on an address that is not loopback, where a proxy in
+            front does TLS; tokens are readable on that part of the way.
+        local_token: Token of the one client ``local``, for a service started by a command.
+        metrics_token: Token that opens the metrics where the address is not loopback.
+    """
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 8440
+    models: tuple[str, ...] | None = None
+    engine: str = "auto"
+    limits: Limits = field(default_factory=Limits)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    insecure_http: bool = False
+    local_token: str | None = field(default=None, repr=False)
+    metrics_token: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise InputError("a TLS certificate and its key are given together")
+        if self.tls_certificate is None and not self.on_loopback and not self.insecure_http:
+            raise InputError(
+                "plain HTTP outside this machine would show the clients' tokens",
+                hint="give --tls-certificate and --tls-key, or --insecure-http behind a TLS proxy",
+            )
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine reaches the service."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
