@@ -1,0 +1,151 @@
+"""A graph to its triple: the program, what key generation needs, and the client's signature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from safelight.circuit.checks import key_requirements, register_states
+from safelight.circuit.graph import Graph
+from safelight.circuit.lowering import Lowered, lower
+from safelight.circuit.normal_form import DEFAULT_INPUT_BOUND, NormalForm, normal_form
+from safelight.circuit.packing import Packing, check_sizes, search_packing
+from safelight.circuit.program import Program
+from safelight.circuit.scales import ScalePlan, plan_scales
+from safelight.circuit.signature import Outputs, Signature, slot_runs
+from safelight.ckks.ciphertext import KeyRequirements
+from safelight.ckks.parameters import MAX_LOG2_QP
+from safelight.errors import SlotCountError
+
+
+@dataclass(frozen=True)
+class ModelMeaning:
+    """What the client must know of a model beside its arithmetic.
+
+    Args:
+        version: Version of the model.
+        title: One line for people.
+        preprocessing: Steps as data.
+        outputs: What the logits mean.
+    """
+
+    version: str
+    title: str
+    preprocessing: tuple[Mapping[str, Any], ...]
+    outputs: Outputs
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The triple, and what it was made from, for explanations.
+
+    Args:
+        program: For the service.
+        requirements: For key generation, with ``program.parameters``.
+        signature: For the client.
+        form: The operations.
+        plan: Their levels and scales.
+        packing: Where their results sit.
+    """
+
+    program: Program
+    requirements: KeyRequirements
+    signature: Signature
+    form: NormalForm
+    plan: ScalePlan
+    packing: Packing
+
+
+def compile_graph(
+    graph: Graph,
+    meaning: ModelMeaning,
+    *,
+    records: int | None = 1,
+    packing: Packing | None = None,
+    input_bound: float = DEFAULT_INPUT_BOUND,
+) -> Compiled:
+    """Compiles a model.
+
+    Args:
+        graph: The model.
+        meaning: What goes into the signature.
+        records: Inputs that share a ciphertext, a power of two; None for as many as fit.
+        packing: A recorded choice; searched for if None.
+        input_bound: Largest magnitude of a preprocessed input element.
+
+    Raises:
+        CompileError: The model does not fit, with the layer's name.
+    """
+    form = normal_form(graph, input_bound)
+    plan = _plan_for_size(form)
+    slots = plan.parameters.slots
+    if packing is None:
+        wanted = _most_records(form, slots) if records is None else records
+        packing = search_packing(form, slots, wanted, op_levels(form, plan))
+    else:
+        check_sizes(form, slots // packing.records, slots)
+    lowered = lower(graph.name, form, plan, packing)
+    requirements = key_requirements(lowered.program)
+    signature = _signature(graph, meaning, lowered, packing)
+    return Compiled(lowered.program, requirements, signature, form, plan, packing)
+
+
+def _plan_for_size(form: NormalForm) -> ScalePlan:
+    """The first ring whose modulus and slots both have room."""
+    rings = tuple(MAX_LOG2_QP)
+    while True:
+        plan = plan_scales(form, rings)
+        try:
+            check_sizes(form, plan.parameters.slots, plan.parameters.slots)
+        except SlotCountError:
+            rings = tuple(n for n in rings if n > plan.parameters.n)
+            if not rings:
+                raise
+            continue
+        return plan
+
+
+def _most_records(form: NormalForm, slots: int) -> int:
+    largest = max(int(np.prod(shape)) for shape in (form.input_shape, *(o.shape for o in form.ops)))
+    return slots // (1 << (largest - 1).bit_length())
+
+
+def op_levels(form: NormalForm, plan: ScalePlan) -> list[int]:
+    """Level at which each operation runs, before its own rescalings."""
+    after = [plan.parameters.max_level]
+    levels = []
+    for op, op_scale in zip(form.ops, plan.op_scales, strict=True):
+        sources = [op.left, op.right] if hasattr(op, "left") else [s for s, _ in op.terms]
+        level = min(after[source] for source in sources)
+        levels.append(level)
+        after.append(level - op_scale.rescales)
+    return levels
+
+
+def _signature(
+    graph: Graph, meaning: ModelMeaning, lowered: Lowered, packing: Packing
+) -> Signature:
+    program, records = lowered.program, packing.records
+    read = lowered.input_layout
+    positions = read.positions()
+    elements = np.arange(positions.shape[1])
+    runs = tuple(run for copy in positions for run in slot_runs(copy * records, elements))
+    return Signature(
+        model=graph.name,
+        version=meaning.version,
+        title=meaning.title,
+        input_shape=graph.input_shape,
+        preprocessing=meaning.preprocessing,
+        parameters=program.parameters,
+        input_scale=program.input_scale,
+        input_level=program.input_level,
+        records=records,
+        record_step=1,
+        input_slots=runs,
+        output_slots=tuple(int(p) * records for p in lowered.output_layout.base),
+        output_scale=register_states(program)[program.output].scale,
+        outputs=meaning.outputs,
+    )

@@ -1,0 +1,115 @@
+"""Where the elements of a tensor sit in the slots.
+
+A layout works on a ring of ``slots`` positions (cyclic). Several records share a ciphertext by
+interleaving: slot = position · records + record, so that one plan serves any number of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from safelight.circuit.graph import Shape
+from safelight.circuit.sparse import IntArray
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Positions of every element, with copies.
+
+    Args:
+        ring: How many positions there are.
+        base: int64 ``[size]``: position of each element.
+        copy_offsets: Offsets at which the whole vector is repeated, modulo ``ring``; the first
+            is 0. All other positions that no copy covers hold zero.
+        name: For people.
+    """
+
+    ring: int
+    base: IntArray
+    copy_offsets: tuple[int, ...] = (0,)
+    name: str = ""
+
+    @property
+    def extent(self) -> int:
+        """Positions from the first to the last element of one copy."""
+        return int(self.base.max()) + 1
+
+    def positions(self) -> IntArray:
+        """int64 ``[copies, size]``: all positions of each element."""
+        return (self.base[None, :] + np.array(self.copy_offsets)[:, None]) % self.ring
+
+    def element_at(self) -> IntArray:
+        """int64 ``[ring]``: the element at each position, or −1 for a zero."""
+        elements = np.full(self.ring, -1, dtype=np.int64)
+        elements[self.positions()] = np.arange(self.base.size)
+        return elements
+
+
+@dataclass(frozen=True)
+class Order:
+    """A way to arrange one copy of a tensor: positions int64 ``[size]`` and a name."""
+
+    name: str
+    base: IntArray
+
+    @property
+    def extent(self) -> int:
+        """Positions that it spans."""
+        return int(self.base.max()) + 1
+
+
+def candidate_orders(shape: Shape, ring: int) -> Iterator[Order]:
+    """Arrangements worth trying for a tensor of ``shape``.
+
+    Planes keep each channel together; cells interleave channels, with the positions of each
+    f × f cell next to one another, so that a stride-f convolution reads few distances; wide
+    cells leave room for the channels that come after.
+    """
+    size = math.prod(shape)
+    if size <= ring:
+        yield Order("planes", np.arange(size, dtype=np.int64))
+    if len(shape) != 3:
+        return
+    channels, height, width = shape
+    c, y, x = np.meshgrid(*map(np.arange, shape), indexing="ij")
+    for cell in (1, 2, 4):
+        if cell > max(1, min(height, width) // 2):
+            continue
+        across = -(-width // cell)
+        place = _interleave(y % cell, x % cell, cell)
+        for depth in {channels, 1 << (channels - 1).bit_length()}:
+            block = cell * cell * depth
+            base = ((y // cell) * across + x // cell) * block + place * depth + c
+            order = Order(f"cells{cell}x{depth}", base.ravel().astype(np.int64))
+            if order.extent <= ring:
+                yield order
+
+
+def _interleave(y: IntArray, x: IntArray, cell: int) -> IntArray:
+    """Z-order index inside a cell, so that cells nest."""
+    index = np.zeros_like(y)
+    for bit in range((cell - 1).bit_length()):
+        index |= (((y >> bit) & 1) << (2 * bit + 1)) | (((x >> bit) & 1) << (2 * bit))
+    return index
+
+
+def strided_order(parent: Order, parent_shape: Shape, shape: Shape) -> Order | None:
+    """The arrangement that leaves a strided convolution's result where its input was.
+
+    Result channel c sits in plane c of the parent's grid; None where the parent has no planes
+    of a grid or the strides are not whole.
+    """
+    if len(shape) != 3 or len(parent_shape) != 3:
+        return None
+    grid = parent.base.reshape(parent_shape)
+    step_y, step_x = round(parent_shape[1] / shape[1]), round(parent_shape[2] / shape[2])
+    if (shape[1] - 1) * step_y >= parent_shape[1] or (shape[2] - 1) * step_x >= parent_shape[2]:
+        return None
+    plane = grid[0, ::step_y, ::step_x][: shape[1], : shape[2]] - grid[0, 0, 0]
+    spread = int(grid[0].max() - grid[0].min()) + 1
+    base = np.arange(shape[0])[:, None, None] * spread + plane[None]
+    return Order("grid", base.ravel().astype(np.int64))

@@ -1,0 +1,215 @@
+"""From operations, scales and packing to the steps of a program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from safelight.circuit.diagonals import plan_diagonals
+from safelight.circuit.layout import Layout
+from safelight.circuit.normal_form import AffineOp, NormalForm, ProductOp
+from safelight.circuit.packing import (
+    Packing,
+    Placement,
+    effective_ring,
+    fold_rotations,
+    input_placement,
+    placement_named,
+)
+from safelight.circuit.program import (
+    Add,
+    AddPlain,
+    DropLevel,
+    LinearTransform,
+    Multiply,
+    Program,
+    Rescale,
+    RotateAndSum,
+    Step,
+)
+from safelight.circuit.scales import OpScale, ScalePlan
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A program and where its input and output sit.
+
+    Args:
+        program: The steps.
+        input_layout: Layout of one record's input on the ring.
+        output_layout: Layout of one record's output on the ring.
+    """
+
+    program: Program
+    input_layout: Layout
+    output_layout: Layout
+
+
+@dataclass(frozen=True)
+class _Value:
+    register: int
+    level: int
+    scale: float
+    placement: Placement
+
+
+def lower(name: str, form: NormalForm, plan: ScalePlan, packing: Packing) -> Lowered:
+    """Builds the program.
+
+    1. The input arrives at the highest level, on the waterline.
+    2. Each affine operation: copies, one linear transform a term, rescalings, folds, bias.
+    3. Each product: both sides to one level, relinearised, rescalings.
+    4. The output drops to level 0.
+    """
+    lowering = _Lowering(form, plan, packing)
+    for op, op_scale, order, period, copies in zip(
+        form.ops, plan.op_scales, packing.orders, packing.periods, packing.copies, strict=True
+    ):
+        if isinstance(op, ProductOp):
+            lowering.product(op, op_scale)
+        else:
+            placement = placement_named(
+                form, op, [v.placement for v in lowering.values], order, period, lowering.ring
+            )
+            lowering.affine(op, op_scale, placement, copies)
+    return lowering.finish(name)
+
+
+class _Lowering:
+    def __init__(self, form: NormalForm, plan: ScalePlan, packing: Packing) -> None:
+        self.form, self.plan, self.packing = form, plan, packing
+        self.parameters = plan.parameters
+        self.records = packing.records
+        self.ring = self.parameters.slots // self.records
+        self.waterline = 2.0**plan.waterline_bits
+        self.steps: list[Step] = []
+        self.registers = 1
+        placement = input_placement(form, packing, self.ring)
+        self.values = [_Value(0, self.parameters.max_level, self.waterline, placement)]
+
+    def _new(self) -> int:
+        self.registers += 1
+        return self.registers - 1
+
+    def _slots(self, positions: np.ndarray) -> np.ndarray:
+        """From ring positions (one record) to slots: every record gets the same."""
+        around = np.tile(positions, self.ring // positions.size)
+        return np.repeat(around, self.records)
+
+    def _at_level(self, value: _Value, level: int, label: str) -> int:
+        if value.level == level:
+            return value.register
+        register = self._new()
+        self.steps.append(DropLevel(register, value.register, level, label))
+        return register
+
+    def _rescaled(
+        self, register: int, level: int, scale: float, count: int, label: str
+    ) -> tuple[int, int, float]:
+        for _ in range(count):
+            following = self._new()
+            self.steps.append(Rescale(following, register, label))
+            scale /= self.parameters.primes[level]
+            register, level = following, level - 1
+        return register, level, scale
+
+    def product(self, op: ProductOp, op_scale: OpScale) -> None:
+        left, right = self.values[op.left], self.values[op.right]
+        level = min(left.level, right.level)
+        first = self._at_level(left, level, op.name)
+        second = first if op.left == op.right else self._at_level(right, level, op.name)
+        register = self._new()
+        self.steps.append(Multiply(register, first, second, op.name))
+        state = self._rescaled(
+            register, level, left.scale * right.scale, op_scale.rescales, op.name
+        )
+        self.values.append(_Value(*state, left.placement))
+
+    def affine(
+        self, op: AffineOp, op_scale: OpScale, placement: Placement, copies: tuple[int, int]
+    ) -> None:
+        level = min(self.values[source].level for source, _ in op.terms)
+        divisor = float(
+            np.prod([float(q) for q in self.parameters.primes[level - op_scale.rescales + 1 : level + 1]])
+        )
+        if op_scale.rescales:
+            raw_scale = self.waterline * divisor
+        else:
+            source, weight_bits = op.terms[0][0], op_scale.weight_bits[0]
+            raw_scale = self.values[source].scale * 2.0**weight_bits
+        total: int | None = None
+        widest = placement.period
+        for source, matrix in op.terms:
+            value = self.values[source]
+            around = effective_ring(value.placement.period, placement.period)
+            widest = max(widest, around)
+            read = self._at_level(value, level, op.name)
+            if source and copies[0] > 1:
+                read = self._copied(read, copies, op.name)
+            made = copies if source else self.packing.input_copies
+            layout = value.placement.layout(around, made)
+            planned = plan_diagonals(matrix, layout, placement.order.base, placement.period)
+            register = self._new()
+            self.steps.append(
+                LinearTransform(
+                    register,
+                    read,
+                    {d * self.records: self._slots(v) for d, v in planned.diagonals.items()},
+                    {
+                        giant * self.records: tuple(baby * self.records for baby in babies)
+                        for giant, babies in planned.giant_steps.items()
+                    },
+                    raw_scale / value.scale,
+                    op.name,
+                )
+            )
+            total = register if total is None else self._added(total, register, op.name)
+        assert total is not None
+        register, level, scale = self._rescaled(
+            total, level, raw_scale, op_scale.rescales, op.name
+        )
+        if op_scale.rescales:
+            scale = self.waterline
+        folds = fold_rotations(widest, placement.period)
+        if folds:
+            folded = self._new()
+            rotations = tuple(step * self.records for step in folds)
+            self.steps.append(RotateAndSum(folded, register, rotations, op.name))
+            register = folded
+        if op.bias.any():
+            biased = self._new()
+            bias = np.zeros(placement.period)
+            bias[placement.order.base] = op.bias
+            self.steps.append(AddPlain(biased, register, self._slots(bias), op.name))
+            register = biased
+        self.values.append(_Value(register, level, scale, placement))
+
+    def _added(self, left: int, right: int, label: str) -> int:
+        register = self._new()
+        self.steps.append(Add(register, left, right, label))
+        return register
+
+    def _copied(self, register: int, copies: tuple[int, int], label: str) -> int:
+        count, stride = copies
+        slots = self.parameters.slots
+        rotations = tuple(
+            (-stride * (1 << k) * self.records) % slots for k in range(count.bit_length() - 1)
+        )
+        result = self._new()
+        self.steps.append(RotateAndSum(result, register, rotations, label))
+        return result
+
+    def finish(self, name: str) -> Lowered:
+        last = self.values[-1]
+        output = self._at_level(last, 0, "output")
+        program = Program(
+            name,
+            self.parameters,
+            self.waterline,
+            self.parameters.max_level,
+            tuple(self.steps),
+            output,
+        )
+        read = self.values[0].placement.layout(self.ring, self.packing.input_copies)
+        return Lowered(program, read, last.placement.layout(self.ring))

@@ -1,0 +1,295 @@
+"""Chooses where every value sits in the slots, by the cost of the rotations that follow.
+
+A beam search over the operations: each affine operation may place its result in several orders
+and periods, and may first copy what it reads to skewed distances, so that several entries of the
+matrix share a diagonal. The input costs nothing to arrange, because the client does it before it
+encrypts. The choice is data (`Packing`), so a model can carry it and skip the search.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from safelight.circuit.diagonals import (
+    HOISTED_ROTATION,
+    PLAIN_PRODUCT,
+    ROTATION,
+    count_diagonals,
+)
+from safelight.circuit.graph import Shape
+from safelight.circuit.layout import Layout, Order, candidate_orders, strided_order
+from safelight.circuit.normal_form import AffineOp, NormalForm, ProductOp
+from safelight.errors import CompileError, SlotCountError
+
+BEAM = 3
+COPY_COUNTS = (2, 4, 8)
+_REFINED = 3  # how many placements of an operation are tried with copies
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where one value sits.
+
+    Args:
+        order: Arrangement of one copy.
+        period: The value repeats at this distance all around the ring.
+    """
+
+    order: Order
+    period: int
+
+    def layout(self, ring: int, copies: tuple[int, int] = (1, 0)) -> Layout:
+        """The layout on ``ring``; ``copies`` (count, stride) only where it does not repeat."""
+        count, stride = copies
+        offsets = (
+            range(0, ring, self.period)
+            if self.period < ring
+            else [index * stride for index in range(count)]
+        )
+        return Layout(ring, self.order.base, tuple(offsets), self.order.name)
+
+
+@dataclass(frozen=True)
+class Packing:
+    """The choice for a model.
+
+    Args:
+        records: Records that share a ciphertext.
+        input_order: Name of the arrangement of the input.
+        input_copies: (count, stride) of the copies that the client makes.
+        orders: For each operation the name of the order of its result.
+        periods: For each operation the period of its result.
+        copies: For each operation the (count, stride) copies made of what it reads.
+    """
+
+    records: int
+    input_order: str
+    input_copies: tuple[int, int]
+    orders: tuple[str, ...]
+    periods: tuple[int, ...]
+    copies: tuple[tuple[int, int], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in ``model.json``."""
+        return {
+            "records": self.records,
+            "input": [self.input_order, *self.input_copies],
+            "ops": [
+                [order, period, *copies]
+                for order, period, copies in zip(
+                    self.orders, self.periods, self.copies, strict=True
+                )
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Packing:
+        """Reads `to_json`'s form."""
+        try:
+            order, count, stride = data["input"]
+            ops = [(str(o), int(p), (int(c), int(s))) for o, p, c, s in data["ops"]]
+            return cls(
+                int(data["records"]),
+                str(order),
+                (int(count), int(stride)),
+                tuple(op[0] for op in ops),
+                tuple(op[1] for op in ops),
+                tuple(op[2] for op in ops),
+            )
+        except (KeyError, TypeError, ValueError) as exc:
+            raise CompileError("the packing recorded with the model is malformed") from exc
+
+
+@dataclass(frozen=True)
+class _State:
+    placements: tuple[Placement, ...]
+    packing: Packing
+    cost: float
+
+
+def search_packing(
+    form: NormalForm, slots: int, records: int, levels: Sequence[int]
+) -> Packing:
+    """The cheapest packing found.
+
+    Args:
+        form: The model.
+        slots: Slots of a ciphertext.
+        records: How many records share it, a power of two.
+        levels: Level at which each operation runs.
+
+    Raises:
+        SlotCountError: A value has more elements than the ring positions.
+    """
+    ring = slots // records
+    check_sizes(form, ring, slots)
+    states = list(_input_states(form, ring, records))
+    for index, op in enumerate(form.ops):
+        weight = (levels[index] + 1) * (levels[index] + 2)
+        following: list[_State] = []
+        for state in states:
+            following.extend(_extended(form, state, op, ring, weight))
+        following.sort(key=lambda state: state.cost)
+        states = _distinct(following)[:BEAM]
+        if not states:
+            raise SlotCountError(f"operation {op.name!r} finds no place in {ring} positions")
+    return states[0].packing
+
+
+def check_sizes(form: NormalForm, ring: int, slots: int) -> None:
+    """Refuses tensors larger than the ring."""
+    shapes = [("input", form.input_shape), *((op.name, op.shape) for op in form.ops)]
+    for name, shape in shapes:
+        if math.prod(shape) > ring:
+            raise SlotCountError(
+                f"{name!r} has {math.prod(shape)} elements, more than the {ring} positions of a "
+                f"ciphertext with {slots} slots",
+                hint="use fewer channels, a larger stride, or fewer records at once",
+            )
+
+
+def placement_named(
+    form: NormalForm, op: AffineOp, placements: Sequence[Placement], name: str, period: int, ring: int
+) -> Placement:
+    """The placement of an operation's result with the recorded name and period."""
+    for order in _orders(form, op, placements, ring):
+        if order.name == name and order.extent <= period and ring % period == 0:
+            return Placement(order, period)
+    raise CompileError(f"operation {op.name!r} has no order {name!r} of period {period}")
+
+
+def input_placement(form: NormalForm, packing: Packing, ring: int) -> Placement:
+    """The placement of the input."""
+    for order in candidate_orders(form.input_shape, ring):
+        if order.name == packing.input_order:
+            return Placement(order, ring)
+    raise CompileError(f"the input has no order {packing.input_order!r}")
+
+
+def _distinct(states: list[_State]) -> list[_State]:
+    """Of states with the same last placement keeps the first, the cheapest."""
+    seen: set[tuple[str, int]] = set()
+    kept = []
+    for state in states:
+        key = (state.placements[-1].order.name, state.placements[-1].period)
+        if key not in seen:
+            seen.add(key)
+            kept.append(state)
+    return kept
+
+
+def _input_states(form: NormalForm, ring: int, records: int) -> Iterator[_State]:
+    for order in candidate_orders(form.input_shape, ring):
+        packing = Packing(records, order.name, (1, 0), (), (), ())
+        yield _State((Placement(order, ring),), packing, 0.0)
+
+
+def _shape_of(form: NormalForm, value: int) -> Shape:
+    return form.ops[value - 1].shape if value else form.input_shape
+
+
+def _orders(
+    form: NormalForm, op: AffineOp, placements: Sequence[Placement], ring: int
+) -> Iterator[Order]:
+    yield from candidate_orders(op.shape, ring)
+    source = op.terms[0][0]
+    grid = strided_order(placements[source].order, _shape_of(form, source), op.shape)
+    if grid is not None and grid.extent <= ring:
+        yield grid
+
+
+def _periods(extent: int, ring: int) -> list[int]:
+    smallest = 1 << (extent - 1).bit_length() if extent > 1 else 1
+    return sorted({min(smallest, ring), ring})
+
+
+def _extended(
+    form: NormalForm, state: _State, op: AffineOp | ProductOp, ring: int, weight: float
+) -> Iterator[_State]:
+    if isinstance(op, ProductOp):
+        left, right = state.placements[op.left], state.placements[op.right]
+        if left.period == right.period and (left.order.base == right.order.base).all():
+            yield _grown(state, left, (1, 0), 0.0)
+        return
+    options = []
+    for order in _orders(form, op, state.placements, ring):
+        for period in _periods(order.extent, ring):
+            placement = Placement(order, period)
+            options.append((_cost(state, op, placement, (1, 0), ring), placement))
+    options.sort(key=lambda option: option[0])
+    for cost, placement in options:
+        yield _grown(state, placement, (1, 0), cost * weight)
+    for _, placement in options[:_REFINED]:
+        for copies in _copy_choices(state, op, placement, ring):
+            cost = _cost(state, op, placement, copies, ring)
+            yield _grown(state, placement, copies, cost * weight)
+
+
+def _grown(
+    state: _State, placement: Placement, copies: tuple[int, int], cost: float
+) -> _State:
+    packing = state.packing
+    if len(state.placements) == 1 and copies != (1, 0):
+        packing = replace(packing, input_copies=copies)
+    packing = replace(
+        packing,
+        orders=(*packing.orders, placement.order.name),
+        periods=(*packing.periods, placement.period),
+        copies=(*packing.copies, copies),
+    )
+    return _State((*state.placements, placement), packing, state.cost + cost)
+
+
+def _copy_choices(
+    state: _State, op: AffineOp, placement: Placement, ring: int
+) -> Iterator[tuple[int, int]]:
+    """Copies (count, stride) of the one value read, with strides that shift the classes."""
+    if len(op.terms) != 1:
+        return
+    source = state.placements[op.terms[0][0]]
+    if source.period < ring:
+        return
+    channels = op.shape[0]
+    for count in COPY_COUNTS:
+        skews = {placement.period // count, channels // count, channels * 2 // count, 0}
+        for skew in sorted(skews):
+            for unit in {source.order.extent, 1 << (source.order.extent - 1).bit_length()}:
+                stride = unit + skew
+                if stride * (count - 1) + source.order.extent <= ring:
+                    yield count, stride
+
+
+def effective_ring(source_period: int, period: int) -> int:
+    """Positions after which both the value read and the result repeat."""
+    return max(source_period, period)
+
+
+def _cost(
+    state: _State, op: AffineOp, placement: Placement, copies: tuple[int, int], ring: int
+) -> float:
+    """Estimated cost in hoisted rotations at this level."""
+    total = 0.0
+    widest = placement.period
+    for source, matrix in op.terms:
+        read = state.placements[source]
+        around = effective_ring(read.period, placement.period)
+        widest = max(widest, around)
+        first = len(state.placements) == 1
+        made = copies if source or first else state.packing.input_copies
+        layout = read.layout(around, made)
+        count = count_diagonals(matrix, layout, placement.order.base, placement.period)
+        total += 2 * math.sqrt(HOISTED_ROTATION * ROTATION * count) + PLAIN_PRODUCT * count
+        if source and copies[0] > 1:
+            total += ROTATION * math.log2(copies[0])
+    return total + ROTATION * math.log2(widest / placement.period)
+
+
+def fold_rotations(ring: int, period: int) -> tuple[int, ...]:
+    """Rotations that add up the images of a result of this period on the ring."""
+    return tuple(
+        itertools.takewhile(lambda step: step < ring, (period << k for k in range(ring.bit_length())))
+    )

@@ -1,0 +1,183 @@
+"""Levels and scales: the shortest chain of primes that carries a model, chosen by search.
+
+Scales are planned in whole bits. An affine map multiplies the scale by that of its diagonals,
+which is free to choose, so a rescaling after it can land exactly on the waterline; a product adds
+the scales of its factors. A rescaling after every operation, as is usual, wastes primes: the
+search may leave a product unrescaled (LoLa's trick) wherever the modulus has room.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from safelight.circuit.normal_form import NormalForm, Op, ProductOp
+from safelight.ckks.parameters import MAX_LOG2_QP, MAX_PRIME_BITS, Parameters
+from safelight.errors import DepthError
+
+# Least scale of the weights, the best first: below the last their rounding shows in the answers.
+WEIGHT_BITS = (20, 17)
+# Lowest scale a value may have, so that rotation and rescaling noise stays below about 1e-4.
+WATERLINE_BITS = {4096: 26, 8192: 26, 16384: 30, 32768: 32}
+BEST_WATERLINE_BITS = 36
+MARGIN_BITS = 1.5  # sign, and noise on top of the bound
+# The special prime exceeds the others by this, if it can: key-switching noise shrinks by as much.
+SPECIAL_PRIME_LEAD_BITS = (4, 2, 0)
+MIN_BITS = 25
+
+
+@dataclass(frozen=True)
+class OpScale:
+    """What is done at one operation.
+
+    Args:
+        weight_bits: Scale of the diagonals of each term of an affine operation; empty for a product.
+        rescales: How many primes are divided out after it.
+    """
+
+    weight_bits: tuple[int, ...]
+    rescales: int
+
+
+@dataclass(frozen=True)
+class ScalePlan:
+    """A feasible plan.
+
+    Args:
+        parameters: Ring and primes.
+        prime_bits: Size of the data primes.
+        waterline_bits: Scale of the input, and what exact rescalings return to.
+        op_scales: For each operation of the normal form.
+    """
+
+    parameters: Parameters
+    prime_bits: int
+    waterline_bits: int
+    op_scales: tuple[OpScale, ...]
+
+
+@dataclass(frozen=True)
+class _State:
+    """(primes consumed, scale bits) of every value so far; −1 for those no longer needed."""
+
+    values: tuple[tuple[int, int], ...]
+    plan: tuple[OpScale, ...] = ()
+
+
+def plan_scales(form: NormalForm, rings: tuple[int, ...] = tuple(MAX_LOG2_QP)) -> ScalePlan:
+    """The plan with the smallest ring, then the fewest primes, then the finest scale.
+
+    Raises:
+        DepthError: No profile has room for the model.
+    """
+    products = sum(isinstance(op, ProductOp) for op in form.ops)
+    for n in rings:
+        for depth in range(1, 2 * len(form.ops) + 2):
+            plan = _best_at_depth(form, n, depth)
+            if plan is not None:
+                return plan
+    raise DepthError(
+        f"{len(form.ops)} operations with {products} products in a row do not fit "
+        f"N = {max(rings)} at 128-bit security",
+        hint="use fewer layers, or polynomials of lower degree",
+    )
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """What the search tries: a chain of primes and the bits of scales.
+
+    Args:
+        depth: Data primes beside the first.
+        prime_bits: Their size.
+        first_bits: Size of the first prime, under which the answer is decrypted.
+        waterline: Least scale of a value.
+        weight_bits: Least scale of weights.
+    """
+
+    depth: int
+    prime_bits: int
+    first_bits: int
+    waterline: int
+    weight_bits: int
+
+    def capacity(self, consumed: int) -> int:
+        """Bits of the modulus after ``consumed`` rescalings."""
+        return self.first_bits + self.prime_bits * (self.depth - consumed)
+
+
+def _best_at_depth(form: NormalForm, n: int, depth: int) -> ScalePlan | None:
+    """The finest plan with ``depth`` rescalings: weights first, then waterline, then noise."""
+    budget = MAX_LOG2_QP[n]
+    for weight_bits in WEIGHT_BITS:
+        for waterline in range(BEST_WATERLINE_BITS, WATERLINE_BITS[n] - 1, -2):
+            for lead in SPECIAL_PRIME_LEAD_BITS:
+                for prime_bits in range(MAX_PRIME_BITS - lead, MIN_BITS - 1, -1):
+                    special = prime_bits + lead
+                    first = min(special, budget - depth * prime_bits - special)
+                    if first < MIN_BITS:
+                        continue
+                    chain = _Chain(depth, prime_bits, first, waterline, weight_bits)
+                    op_scales = _search(form, chain)
+                    if op_scales is not None:
+                        bits = [first, *[prime_bits] * depth, special]
+                        parameters = Parameters.from_bits(n, bits)
+                        return ScalePlan(parameters, prime_bits, waterline, op_scales)
+    return None
+
+
+def _search(form: NormalForm, chain: _Chain) -> tuple[OpScale, ...] | None:
+    """Breadth-first over operations; of states with equal values one is kept."""
+    if chain.waterline + _room(form.input_bound) > chain.capacity(0):
+        return None
+    start = ((0, chain.waterline),)
+    states = {start: _State(start)}
+    for op in form.ops:
+        following: dict[tuple[tuple[int, int], ...], _State] = {}
+        for state in states.values():
+            for after, op_scale in _choices(op, state, chain):
+                values = (*state.values, after)
+                following.setdefault(values, _State(values, (*state.plan, op_scale)))
+        states = following
+    # the output drops to level 0, where it must fit as well
+    last = _room(form.ops[-1].bound)
+    ended = [s for s in states.values() if s.values[-1][1] + last <= chain.first_bits]
+    if not ended:
+        return None
+    # of what is feasible, the plan that ends with the largest weight scales in all
+    return max(ended, key=lambda s: sum(min(o.weight_bits, default=0) for o in s.plan)).plan
+
+
+def _room(bound: float) -> float:
+    """Bits above the scale that a value of this magnitude takes."""
+    return float(np.log2(max(bound, 1e-6))) + MARGIN_BITS
+
+
+def _choices(
+    op: Op, state: _State, chain: _Chain
+) -> list[tuple[tuple[int, int], OpScale]]:
+    """Feasible (consumed, scale) after ``op``, with what is done for it."""
+    found = []
+    room = _room(op.bound)
+    if isinstance(op, ProductOp):
+        left, right = state.values[op.left], state.values[op.right]
+        consumed, raw = max(left[0], right[0]), left[1] + right[1]
+        for rescales in range(min(2, chain.depth - consumed) + 1):
+            scale = raw - rescales * chain.prime_bits
+            if scale >= chain.waterline and raw + room <= chain.capacity(consumed):
+                found.append(((consumed + rescales, scale), OpScale((), rescales)))
+        return found
+    sources = [state.values[source] for source, _ in op.terms]
+    consumed = max(value[0] for value in sources)
+    for rescales in range(min(2, chain.depth - consumed) + 1):
+        raw = (
+            chain.waterline + rescales * chain.prime_bits
+            if rescales
+            else max(value[1] for value in sources) + chain.weight_bits
+        )
+        weights = tuple(raw - value[1] for value in sources)
+        if raw + room <= chain.capacity(consumed) and min(weights) >= chain.weight_bits:
+            after = (consumed + rescales, raw - rescales * chain.prime_bits)
+            found.append((after, OpScale(weights, rescales)))
+    return found

@@ -1,0 +1,236 @@
+"""The signature: all that a client must know of a model to use it, and nothing of its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from safelight.ckks.parameters import Parameters
+from safelight.circuit.sparse import FloatArray, IntArray
+from safelight.errors import MalformedError, ParameterError, RecordError
+
+ACTIVATIONS = ("sigmoid", "softmax")
+
+
+@dataclass(frozen=True)
+class SlotRun:
+    """``count`` slots from ``slot`` on, ``slot_step`` apart, hold elements from ``element`` on.
+
+    Args:
+        slot: First slot.
+        slot_step: Distance of the slots.
+        element: First element of the flattened input.
+        element_step: Distance of the elements.
+        count: How many.
+    """
+
+    slot: int
+    slot_step: int
+    element: int
+    element_step: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the decrypted numbers mean.
+
+    Args:
+        classes: Names, in order of the logits; for one logit [negative, positive].
+        activation: ``sigmoid`` (one logit) or ``softmax``, applied by the client.
+        positive: The class that sensitivity and threshold speak of.
+        threshold: Operating point on the probability of ``positive``.
+        temperature: Logits are divided by it.
+    """
+
+    classes: tuple[str, ...]
+    activation: str
+    positive: str
+    threshold: float
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The client's side of a compiled model.
+
+    Args:
+        model: Name.
+        version: Version of the model.
+        title: One line for people.
+        input_shape: Shape of one preprocessed input.
+        preprocessing: Steps as data (`safelight.imaging`), from file to ``input_shape``.
+        parameters: Under which to make keys and encrypt.
+        input_scale: Scale of the fresh ciphertext, at level ``input_level``.
+        input_level: Its level.
+        records: How many inputs fit one ciphertext.
+        record_step: Slot of record r is the slot of record 0 plus r times this.
+        input_slots: Where the elements of record 0 go; all other slots are zero.
+        output_slots: Slot of each logit of record 0 in the returned ciphertext, at level 0.
+        output_scale: Scale of the returned ciphertext.
+        outputs: Their meaning.
+    """
+
+    model: str
+    version: str
+    title: str
+    input_shape: tuple[int, ...]
+    preprocessing: tuple[Mapping[str, Any], ...]
+    parameters: Parameters
+    input_scale: float
+    input_level: int
+    records: int
+    record_step: int
+    input_slots: tuple[SlotRun, ...]
+    output_slots: tuple[int, ...]
+    output_scale: float
+    outputs: Outputs
+
+    def pack(self, inputs: FloatArray) -> FloatArray:
+        """The slots of one ciphertext for up to ``records`` inputs.
+
+        Args:
+            inputs: float64 ``[records, *input_shape]``.
+
+        Raises:
+            RecordError: Too many, of another shape, or not finite.
+        """
+        size = int(np.prod(self.input_shape))
+        if inputs.ndim < 2 or inputs[0].size != size or not 0 < len(inputs) <= self.records:
+            raise RecordError(
+                f"inputs of shape {list(inputs.shape)} do not fit: up to {self.records} "
+                f"of shape {list(self.input_shape)}"
+            )
+        if not np.isfinite(inputs).all():
+            raise RecordError("an input has values that are not finite numbers")
+        flat = inputs.reshape(len(inputs), size)
+        slots = np.zeros(self.parameters.slots)
+        for run in self.input_slots:
+            steps = np.arange(run.count)
+            where = run.slot + run.slot_step * steps
+            elements = run.element + run.element_step * steps
+            for record, values in enumerate(flat):
+                slots[where + record * self.record_step] = values[elements]
+        return slots
+
+    def unpack(self, slots: FloatArray, count: int) -> FloatArray:
+        """Logits float64 ``[count, outputs]`` from decrypted slots."""
+        first = np.array(self.output_slots)
+        records = np.arange(count) * self.record_step
+        return np.asarray(slots[first[None, :] + records[:, None]])
+
+    def probabilities(self, logits: FloatArray) -> FloatArray:
+        """Probability of each class, float64 ``[records, classes]``."""
+        scaled = np.clip(logits / self.outputs.temperature, -500.0, 500.0)
+        if self.outputs.activation == "sigmoid":
+            positive = 1.0 / (1.0 + np.exp(-scaled[:, 0]))
+            columns = [positive, 1.0 - positive]
+            if self.outputs.classes[0] != self.outputs.positive:
+                columns.reverse()
+            return np.stack(columns, axis=1)
+        exponents = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
+
+    def to_json(self) -> dict[str, Any]:
+        """As sent to clients."""
+        data = asdict(self)
+        data["preprocessing"] = [dict(step) for step in self.preprocessing]
+        data["parameters"] = {
+            "n": self.parameters.n,
+            "primes": list(self.parameters.primes),
+            "digest": self.parameters.digest.hex(),
+        }
+        data["input_slots"] = [
+            [run.slot, run.slot_step, run.element, run.element_step, run.count]
+            for run in self.input_slots
+        ]
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Signature:
+        """Reads and checks `to_json`'s form, which may come from a stranger.
+
+        Raises:
+            MalformedError: Anything missing, of a wrong type or out of range.
+        """
+        try:
+            parameters = Parameters(
+                int(data["parameters"]["n"]), tuple(map(int, data["parameters"]["primes"]))
+            )
+            outputs = data["outputs"]
+            signature = cls(
+                model=str(data["model"]),
+                version=str(data["version"]),
+                title=str(data["title"]),
+                input_shape=tuple(map(int, data["input_shape"])),
+                preprocessing=tuple(dict(step) for step in data["preprocessing"]),
+                parameters=parameters,
+                input_scale=float(data["input_scale"]),
+                input_level=int(data["input_level"]),
+                records=int(data["records"]),
+                record_step=int(data["record_step"]),
+                input_slots=tuple(SlotRun(*map(int, run)) for run in data["input_slots"]),
+                output_slots=tuple(map(int, data["output_slots"])),
+                output_scale=float(data["output_scale"]),
+                outputs=Outputs(
+                    classes=tuple(map(str, outputs["classes"])),
+                    activation=str(outputs["activation"]),
+                    positive=str(outputs["positive"]),
+                    threshold=float(outputs["threshold"]),
+                    temperature=float(outputs["temperature"]),
+                ),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError, ParameterError) as exc:
+            raise MalformedError(f"the model's signature is malformed ({type(exc).__name__})") from exc
+        signature._check()
+        return signature
+
+    def _check(self) -> None:
+        """Refuses what would write or read outside the slots, or mean nothing."""
+        slots, size = self.parameters.slots, int(np.prod(self.input_shape))
+        last_record = (self.records - 1) * self.record_step
+        ok = 0 < len(self.input_shape) <= 3 and all(0 < d <= 1 << 16 for d in self.input_shape)
+        ok &= 0 < self.records <= slots and 0 < self.record_step <= slots
+        ok &= 0 <= self.input_level <= self.parameters.max_level
+        ok &= 1.0 < self.input_scale < 2.0**100 and 1.0 < self.output_scale < 2.0**100
+        for run in self.input_slots:
+            ends = (0, run.count - 1)
+            ok &= run.count > 0
+            ok &= all(0 <= run.slot + run.slot_step * i < slots - last_record for i in ends)
+            ok &= all(0 <= run.element + run.element_step * i < size for i in ends)
+        ok &= all(0 <= slot < slots - last_record for slot in self.output_slots)
+        logits, classes = len(self.output_slots), self.outputs.classes
+        ok &= self.outputs.activation in ACTIVATIONS and self.outputs.positive in classes
+        ok &= (logits, len(classes)) == (1, 2) or (
+            self.outputs.activation == "softmax" and logits == len(classes) > 1
+        )
+        ok &= 0.0 < self.outputs.threshold < 1.0 and self.outputs.temperature > 0.0
+        if not ok:
+            raise MalformedError("the model's signature has a value out of range")
+
+
+def slot_runs(slot_of: Sequence[int] | IntArray, elements: IntArray) -> tuple[SlotRun, ...]:
+    """Describes pairs (slot, element), in order, by arithmetic runs."""
+    slots = np.asarray(slot_of, dtype=np.int64)
+    runs = []
+    start = 0
+    while start < slots.size:
+        stop = start + 1
+        slot_step = element_step = 0
+        if stop < slots.size:
+            slot_step = int(slots[stop] - slots[start])
+            element_step = int(elements[stop] - elements[start])
+            while (
+                stop < slots.size
+                and slots[stop] - slots[stop - 1] == slot_step
+                and elements[stop] - elements[stop - 1] == element_step
+            ):
+                stop += 1
+        runs.append(
+            SlotRun(int(slots[start]), slot_step, int(elements[start]), element_step, stop - start)
+        )
+        start = stop
+    return tuple(runs)
