@@ -9,6 +9,7 @@ from safelight.errors import SafelightError
 from safelight.service.arguments import add_arguments, settings_of
 from safelight.service.run import run_service
 
+
 def main(argv: list[str] | None = None) -> int:
     """Runs a service process; its exit code."""
     parser = argparse.ArgumentParser(prog="python -m safelight.service", description=__doc__)

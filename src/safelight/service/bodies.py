@@ -13,13 +13,13 @@ from pathlib import Path
 
 from starlette.requests import Request
 
-from safelight.service.content_digest import parse_content_digest
 from safelight.service.limits import (
     BODY_IDLE_TIMEOUT_S,
     MAX_JSON_BYTES,
     MIN_BODY_BYTES_PER_S,
 )
 from safelight.service.refusals import Refusal
+from safelight.wire.content_digest import parse_content_digest
 
 OCTETS = "application/octet-stream"
 

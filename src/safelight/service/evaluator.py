@@ -11,6 +11,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from safelight.service.signing import Signer
+from safelight.service.stored_messages import read_request, signed_result
+
 from safelight.circuit.program import Program
 from safelight.engine.base import Engine, PreparedProgram, Progress
 from safelight.errors import CancelledError, MissingKeyError, ProgramError, WireError
@@ -22,8 +25,6 @@ from safelight.service.metrics import Metrics
 from safelight.service.progress_board import ProgressBoard
 from safelight.service.refusals import Refusal
 from safelight.service.served_model import Catalogue
-from safelight.service.signing import Signer
-from safelight.service.stored_messages import read_request, signed_result
 from safelight.service.stores import Stores
 
 # A worker looks for jobs this often even if nobody wakes it.

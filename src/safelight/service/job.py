@@ -1,7 +1,7 @@
 """A job: one inference that was accepted.
 
-    queued ──claim──▶ running ──▶ done │ failed
-       └──────cancel─────┴──▶ cancelled
+queued ──claim──▶ running ──▶ done │ failed
+   └──────cancel─────┴──▶ cancelled
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from safelight.service.job import FINISHED, Job, NewJob
 from safelight.service.limits import Limits
 from safelight.service.refusals import Refusal
 
+
 class JobStore:
     """Jobs in the database; their requests and results as files."""
 

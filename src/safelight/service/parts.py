@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
+from safelight.service.signing import Signer
 from starlette.requests import Request
 
 from safelight.service.evaluator import Evaluator
@@ -18,7 +19,6 @@ from safelight.service.metrics import Metrics
 from safelight.service.rate_limit import RateLimit
 from safelight.service.served_model import Catalogue
 from safelight.service.settings import Settings
-from safelight.service.signing import Signer
 from safelight.service.stores import Stores
 
 _P = ParamSpec("_P")
@@ -47,9 +47,7 @@ class Parts:
     parsers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_PARSERS))
     streams: Counter[str] = field(default_factory=Counter)
 
-    async def in_thread(
-        self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
-    ) -> _T:
+    async def in_thread(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Runs what blocks (files, the database, parsing) outside the event loop."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.threads, lambda: call(*args, **kwargs))

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from safelight.service.stored_messages import check_request, request_length
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from safelight.service.bodies import OCTETS, received_body
-from safelight.service.content_digest import content_digest
 from safelight.service.element_names import element_name
 from safelight.service.job import Job, NewJob
 from safelight.service.limits import MAX_IDEMPOTENCY_KEY_CHARS
 from safelight.service.parts import Parts, client_of, parts_of
 from safelight.service.refusals import Refusal
-from safelight.service.stored_messages import check_request, request_length
+from safelight.wire.content_digest import content_digest
 
 _IDEMPOTENCY_KEY = re.compile(rf"[\x21-\x7e]{{1,{MAX_IDEMPOTENCY_KEY_CHARS}}}")
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from safelight.service.stored_messages import max_key_bytes, read_key
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from safelight.service.bodies import received_body, received_json
-from safelight.service.content_digest import content_digest
 from safelight.service.element_names import element_name, element_of
 from safelight.service.keysets import StoredKey
 from safelight.service.parts import client_of, parts_of
 from safelight.service.refusals import Refusal
-from safelight.service.stored_messages import max_key_bytes, read_key
+from safelight.wire.content_digest import content_digest
 
 
 async def create_keyset(request: Request) -> Response:

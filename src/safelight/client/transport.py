@@ -1,0 +1,277 @@
+"""The calls of a service's API, typed; see docs/http-api.md.
+
+**Security**: nothing that follows from a decryption goes through here. A call ends in its
+answer or in one of four errors: the service refused (`RequestRejectedError`), failed
+(`ServiceFailedError`), cannot be reached (`UnreachableError`) or answered what cannot be an
+answer (`MisbehavingServiceError`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from safelight.client import answers
+from safelight.client.answers import JobState, KeysetState, ModelInfo, ServiceInfo, read_answer
+from safelight.client.event_stream import read_events
+from safelight.client.exchange import Exchange, parse_json, raise_for_status
+from safelight.errors import (
+    CancelledError,
+    InputError,
+    MisbehavingServiceError,
+    RequestRejectedError,
+    ServiceFailedError,
+    UnreachableError,
+)
+from safelight.wire.content_digest import content_digest, parse_content_digest
+
+OCTETS = "application/octet-stream"
+
+_SEGMENT = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,128}")
+
+_POLL_FIRST_S = 0.05
+_POLL_LONGEST_S = 2.0
+
+# Called with 0 to 1; may raise CancelledError to stop the inference.
+ProgressCallback = Callable[[float], None]
+
+
+class Transport:
+    """A service as its client sees it; one thread at a time.
+
+    Args:
+        url: Base address: ``https://…``, or ``http://`` on loopback.
+        token: Bearer token.
+        service_public_key: The 32 bytes of the Ed25519 key that the service must have, where
+            it is known from before.
+        verify: TLS verification as httpx takes it.
+        insecure_http: Allows plain HTTP to another machine.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        service_public_key: bytes | None = None,
+        *,
+        verify: Any = True,
+        insecure_http: bool = False,
+    ) -> None:
+        self._exchange = Exchange(url, token, verify=verify, insecure_http=insecure_http)
+        self._public_key = service_public_key
+        self._events_work = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._exchange.close()
+
+    def service_info(self) -> ServiceInfo:
+        """The service's release, public key and limits.
+
+        Raises:
+            MisbehavingServiceError: It has another key than it must have.
+        """
+        info = read_answer(self._get("/v1/service"), answers.service_info)
+        if self._public_key is not None and info.public_key != self._public_key:
+            raise MisbehavingServiceError(
+                "the service has another signing key than before",
+                hint="ask its operator; results signed by it are not to be trusted",
+            )
+        return info
+
+    def models(self) -> list[str]:
+        """Names of the models."""
+        return read_answer(self._get("/v1/models"), answers.model_names)
+
+    def model(self, name: str) -> ModelInfo:
+        """One model's parameters, requirements and signature."""
+        info = read_answer(self._get(f"/v1/models/{_segment(name)}"), answers.model_info)
+        if info.name != name:
+            raise MisbehavingServiceError("the service described another model")
+        return info
+
+    def create_keyset(self, parameters_digest: bytes) -> str:
+        """Id of a new, empty key set for these parameters."""
+        answer = self._exchange.send(
+            "POST",
+            "/v1/keysets",
+            body=b'{"parameters_digest": "%s"}' % parameters_digest.hex().encode(),
+            headers={"Content-Type": "application/json"},
+            idempotent=False,  # a lost answer may have made one: better ask the person again
+        )
+        return read_answer(parse_json(answer.body), answers.keyset_id)
+
+    def keyset_present(self, keyset_id: str, model: str | None = None) -> KeysetState:
+        """The keys that the service has, and what ``model`` still needs: where to resume."""
+        params = None if model is None else {"model": model}
+        document = self._get(f"/v1/keysets/{_segment(keyset_id)}", params)
+        return read_answer(document, answers.keyset_state)
+
+    def put_key(self, keyset_id: str, element: int | str, key: bytes) -> None:
+        """Uploads one key; the same one again changes nothing.
+
+        Args:
+            keyset_id: Where to.
+            element: ``relinearization`` or the Galois element.
+            key: The key as `safelight.wire.keys` encodes it.
+        """
+        answer = self._exchange.send(
+            "PUT",
+            f"/v1/keysets/{_segment(keyset_id)}/keys/{_segment(str(element))}",
+            body=key,
+            headers=_octet_headers(key),
+        )
+        document = parse_json(answer.body)
+        digest = hashlib.sha256(key).hexdigest()
+        if not isinstance(document, dict) or document.get("sha256") != digest:
+            raise MisbehavingServiceError("the service stored another key than it was sent")
+
+    def delete_keyset(self, keyset_id: str) -> None:
+        """Makes the service forget a key set."""
+        self._delete(f"/v1/keysets/{_segment(keyset_id)}", "unknown-keyset")
+
+    def submit(
+        self, model: str, keyset_id: str, request: bytes, idempotency_key: str | None = None
+    ) -> JobState:
+        """Hands in a request; the same bytes again give the same job."""
+        headers = _octet_headers(request)
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
+        answer = self._exchange.send(
+            "POST",
+            "/v1/inferences",
+            body=request,
+            headers=headers,
+            params={"model": model, "keyset": keyset_id},
+        )
+        return read_answer(parse_json(answer.body), answers.job_state)
+
+    def job(self, job_id: str) -> JobState:
+        """How an inference stands."""
+        return _of_job(self._get(f"/v1/inferences/{_segment(job_id)}"), job_id)
+
+    def wait(
+        self,
+        job_id: str,
+        progress: ProgressCallback | None = None,
+        timeout_s: float | None = None,
+    ) -> JobState:
+        """Waits until an inference is done: by its events, or by asking where they do not come.
+
+        Raises:
+            ServiceFailedError: It failed; the message has the code.
+            CancelledError: It was cancelled, or ``progress`` raised so.
+            UnreachableError: It did not end within ``timeout_s``.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        pause_s = _POLL_FIRST_S
+        while True:
+            job = self._follow(job_id, progress, deadline) if self._events_work else None
+            job = job or self.job(job_id)
+            if job.status == "done":
+                return job
+            if job.status == "failed":
+                raise ServiceFailedError(f"the service could not evaluate the request: {job.code}")
+            if job.status == "cancelled":
+                raise CancelledError("the inference was cancelled")
+            if progress is not None:
+                progress(job.progress)
+            if deadline is not None and time.monotonic() > deadline:
+                raise UnreachableError("the inference did not end in time", hint="wait for longer")
+            time.sleep(pause_s)
+            pause_s = min(1.5 * pause_s, _POLL_LONGEST_S)
+
+    def result(self, job_id: str, max_bytes: int) -> bytes:
+        """The signed result message, whole as the service announced it; not yet verified.
+
+        Args:
+            job_id: A job that is done.
+            max_bytes: Length of a right result; a longer one is not read.
+
+        Raises:
+            MisbehavingServiceError: Too long, or without or against its digest.
+        """
+        answer = self._exchange.send(
+            "GET", f"/v1/inferences/{_segment(job_id)}/result", max_bytes=max_bytes
+        )
+        announced = parse_content_digest(answer.headers.get("content-digest", ""))
+        if announced != hashlib.sha256(answer.body).digest():
+            raise MisbehavingServiceError("the result does not have the digest announced for it")
+        return answer.body
+
+    def cancel(self, job_id: str) -> None:
+        """Cancels an inference, or makes the service forget a finished one."""
+        self._delete(f"/v1/inferences/{_segment(job_id)}", "unknown-inference")
+
+    def _follow(
+        self, job_id: str, progress: ProgressCallback | None, deadline: float | None
+    ) -> JobState | None:
+        """Follows the events to the end; None if they broke off."""
+        try:
+            with self._exchange.stream(
+                "GET", f"/v1/inferences/{_segment(job_id)}/events"
+            ) as response:
+                if response.status_code != 200:
+                    raise_for_status(response.status_code, b"")
+                for event in read_events(response.iter_raw()):
+                    job = _of_job(parse_json(event.data.encode()), job_id)
+                    if job.status not in ("queued", "running"):
+                        return job
+                    if progress is not None:
+                        progress(job.progress)
+                    if deadline is not None and time.monotonic() > deadline:
+                        return job
+        except (httpx.TransportError, ServiceFailedError):
+            return None  # a proxy, or a restart: asking will tell
+        except RequestRejectedError as exc:
+            if exc.status == 401:
+                raise
+            self._events_work = exc.status == 429
+            return None
+        return None
+
+    def _get(self, path: str, params: dict[str, str] | None = None) -> object:
+        return parse_json(self._exchange.send("GET", path, params=params).body)
+
+    def _delete(self, path: str, gone_code: str) -> None:
+        try:
+            self._exchange.send("DELETE", path)
+        except RequestRejectedError as exc:
+            if exc.code != gone_code:  # gone already: an earlier attempt did it
+                raise
+
+
+def _of_job(document: object, job_id: str) -> JobState:
+    job = read_answer(document, answers.job_state)
+    if job.id != job_id:
+        raise MisbehavingServiceError("the service told of another inference")
+    return job
+
+
+def _octet_headers(content: bytes) -> dict[str, str]:
+    digest = hashlib.sha256(content).digest()
+    return {"Content-Type": OCTETS, "Content-Digest": content_digest(digest)}
+
+
+def _segment(name: str) -> str:
+    # names and ids of ours; anything else could point elsewhere in the address
+    if not _SEGMENT.fullmatch(name):
+        raise InputError("a name of a model or id may have letters, digits, dots and dashes only")
+    return name
