@@ -36,7 +36,8 @@ class LookupTable:
     def apply(self, values: Pixels) -> Pixels:
         """The entries for the given values, rounded to the nearest input, as float64."""
         position = np.clip(np.rint(values) - self.first, 0, self.entries.size - 1)
-        return self.entries[position.astype(np.int64)].astype(np.float64)
+        tabled: Pixels = self.entries[position.astype(np.int64)].astype(np.float64)
+        return tabled
 
     @property
     def largest(self) -> int:
@@ -45,7 +46,8 @@ class LookupTable:
         The descriptor's bits say so; where an entry exceeds them (files that declare 8 bits and
         carry 16), the largest entry does.
         """
-        return max(2**self.bits - 1, int(self.entries.max()))
+        declared: int = 2**self.bits - 1
+        return max(declared, int(self.entries.max()))
 
 
 def parse_lookup_table(

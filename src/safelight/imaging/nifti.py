@@ -97,20 +97,37 @@ def _values(
         if value_scale != "display":
             raise ImageError("a colour volume has no physical values", hint="give a grey volume")
         return selected.astype(np.float64) / _RGB_MAX, (f"divided by {_RGB_MAX}",)
-    scaling = f"slope {header.slope:g}, intercept {header.intercept:g}"
+    steps = [f"slope {header.slope:g}, intercept {header.intercept:g}"]
+    if header.dtype.kind == "f":
+        selected, filled = _without_nan(volume, selected)
+        steps += [f"{filled} voxels without value set to the smallest"] if filled else []
     with np.errstate(over="ignore", invalid="ignore"):
         # overflow leaves infinities, which the image refuses
         values = _scaled(header, selected)
-        if value_scale == "modality":
-            return values, (scaling,)
         if value_scale == "hounsfield":
-            return values, (scaling, "taken for Hounsfield units on the caller's word")
-        extremes = _scaled(header, np.array([volume.min(), volume.max()]))
+            steps.append("taken for Hounsfield units on the caller's word")
+        if value_scale != "display":
+            return values, tuple(steps)
+        extremes = _scaled(header, np.array([np.nanmin(volume), np.nanmax(volume)]))
         low, high = header.display_range or (float(extremes.min()), float(extremes.max()))
         brightness = FullRange(low, high).apply(values)
-    stated = "stated by the header" if header.display_range else "the volume's own range"
-    return brightness, (scaling, f"range {stated}")
+    stated = "stated by the header" if header.display_range else "the volume's own"
+    return brightness, (*steps, f"range {stated}")
+
+
+def _without_nan(volume: Samples, selected: Samples) -> tuple[Samples, int]:
+    """NaN replaced by the volume's smallest value, and how many there were.
+
+    SPM and others write NaN outside the brain; infinite values stay and are refused.
+    """
+    missing = np.isnan(selected)
+    if np.isnan(volume).all():
+        raise ImageError("the volume has no values", hint="convert it again")
+    if not missing.any():
+        return selected, 0
+    return np.where(missing, np.nanmin(volume), selected), int(missing.sum())
 
 
 def _scaled(header: NiftiHeader, stored: Samples) -> Pixels:
-    return stored.astype(np.float64) * header.slope + header.intercept
+    values: Pixels = stored.astype(np.float64) * header.slope + header.intercept
+    return values

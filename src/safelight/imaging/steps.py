@@ -187,7 +187,8 @@ class Standardize:
                 f"{len(self.mean)}",
                 hint="leave out identifiers and labels, and give the features in their order",
             )
-        return (features - np.array(self.mean)) / np.array(self.scale)
+        standardized: Pixels = (features - np.array(self.mean)) / np.array(self.scale)
+        return standardized
 
 
 def _per_channel(values: Sequence[float]) -> Pixels:
