@@ -34,7 +34,7 @@ class ModelMeaning:
 
     version: str
     title: str
-    preprocessing: tuple[Mapping[str, Any], ...]
+    preprocessing: Mapping[str, Any]
     outputs: Outputs
 
 

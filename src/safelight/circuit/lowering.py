@@ -166,17 +166,16 @@ class _Lowering:
             )
             total = register if total is None else self._added(total, register, op.name)
         assert total is not None
+        folds = tuple(step * self.records for step in fold_rotations(widest, placement.period))
+        # folding after the rescaling is cheaper, before it finer: the answer gets the finer
+        last = op is self.form.ops[-1]
+        register = self._folded(total, folds if last else (), op.name)
         register, level, scale = self._rescaled(
-            total, level, raw_scale, op_scale.rescales, op.name
+            register, level, raw_scale, op_scale.rescales, op.name
         )
         if op_scale.rescales:
             scale = self.waterline
-        folds = fold_rotations(widest, placement.period)
-        if folds:
-            folded = self._new()
-            rotations = tuple(step * self.records for step in folds)
-            self.steps.append(RotateAndSum(folded, register, rotations, op.name))
-            register = folded
+        register = self._folded(register, () if last else folds, op.name)
         if op.bias.any():
             biased = self._new()
             bias = np.zeros(placement.period)
@@ -184,6 +183,13 @@ class _Lowering:
             self.steps.append(AddPlain(biased, register, self._slots(bias), op.name))
             register = biased
         self.values.append(_Value(register, level, scale, placement))
+
+    def _folded(self, register: int, rotations: tuple[int, ...], label: str) -> int:
+        if not rotations:
+            return register
+        folded = self._new()
+        self.steps.append(RotateAndSum(folded, register, rotations, label))
+        return folded
 
     def _added(self, left: int, right: int, label: str) -> int:
         register = self._new()

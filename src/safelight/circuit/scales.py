@@ -17,10 +17,11 @@ from safelight.ckks.parameters import MAX_LOG2_QP, MAX_PRIME_BITS, Parameters
 from safelight.errors import DepthError
 
 # Least scale of the weights, the best first: below the last their rounding shows in the answers.
-WEIGHT_BITS = (20, 17)
+WEIGHT_BITS = (26, 23, 20, 17)
+SPARE_WEIGHT_BITS = (0, 4, 8)  # more than that, where the modulus has room
 # Lowest scale a value may have, so that rotation and rescaling noise stays below about 1e-4.
 WATERLINE_BITS = {4096: 26, 8192: 26, 16384: 30, 32768: 32}
-BEST_WATERLINE_BITS = 36
+BEST_WATERLINE_BITS = 38
 MARGIN_BITS = 1.5  # sign, and noise on top of the bound
 # The special prime exceeds the others by this, if it can: key-switching noise shrinks by as much.
 SPECIAL_PRIME_LEAD_BITS = (4, 2, 0)
@@ -145,8 +146,13 @@ def _search(form: NormalForm, chain: _Chain) -> tuple[OpScale, ...] | None:
     ended = [s for s in states.values() if s.values[-1][1] + last <= chain.first_bits]
     if not ended:
         return None
-    # of what is feasible, the plan that ends with the largest weight scales in all
-    return max(ended, key=lambda s: sum(min(o.weight_bits, default=0) for o in s.plan)).plan
+    return max(ended, key=lambda state: _fineness(state.plan)).plan
+
+
+def _fineness(plan: tuple[OpScale, ...]) -> tuple[int, int]:
+    """Orders feasible plans: by the coarsest weights, then by all of them."""
+    weights = [min(op.weight_bits) for op in plan if op.weight_bits]
+    return min(weights, default=0), sum(weights)
 
 
 def _room(bound: float) -> float:
@@ -170,14 +176,13 @@ def _choices(
         return found
     sources = [state.values[source] for source, _ in op.terms]
     consumed = max(value[0] for value in sources)
+    highest = max(value[1] for value in sources)
     for rescales in range(min(2, chain.depth - consumed) + 1):
-        raw = (
-            chain.waterline + rescales * chain.prime_bits
-            if rescales
-            else max(value[1] for value in sources) + chain.weight_bits
-        )
-        weights = tuple(raw - value[1] for value in sources)
-        if raw + room <= chain.capacity(consumed) and min(weights) >= chain.weight_bits:
-            after = (consumed + rescales, raw - rescales * chain.prime_bits)
-            found.append((after, OpScale(weights, rescales)))
+        exact = [chain.waterline + rescales * chain.prime_bits]
+        free = [highest + chain.weight_bits + spare for spare in SPARE_WEIGHT_BITS]
+        for raw in exact if rescales else free:
+            weights = tuple(raw - value[1] for value in sources)
+            if raw + room <= chain.capacity(consumed) and min(weights) >= chain.weight_bits:
+                after = (consumed + rescales, raw - rescales * chain.prime_bits)
+                found.append((after, OpScale(weights, rescales)))
     return found

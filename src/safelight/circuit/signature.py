@@ -62,7 +62,8 @@ class Signature:
         version: Version of the model.
         title: One line for people.
         input_shape: Shape of one preprocessed input.
-        preprocessing: Steps as data (`safelight.imaging`), from file to ``input_shape``.
+        preprocessing: Steps as data, from file to ``input_shape``; read by
+            `safelight.imaging.Preprocessing`.
         parameters: Under which to make keys and encrypt.
         input_scale: Scale of the fresh ciphertext, at level ``input_level``.
         input_level: Its level.
@@ -78,7 +79,7 @@ class Signature:
     version: str
     title: str
     input_shape: tuple[int, ...]
-    preprocessing: tuple[Mapping[str, Any], ...]
+    preprocessing: Mapping[str, Any]
     parameters: Parameters
     input_scale: float
     input_level: int
@@ -137,7 +138,6 @@ class Signature:
     def to_json(self) -> dict[str, Any]:
         """As sent to clients."""
         data = asdict(self)
-        data["preprocessing"] = [dict(step) for step in self.preprocessing]
         data["parameters"] = {
             "n": self.parameters.n,
             "primes": list(self.parameters.primes),
@@ -166,7 +166,7 @@ class Signature:
                 version=str(data["version"]),
                 title=str(data["title"]),
                 input_shape=tuple(map(int, data["input_shape"])),
-                preprocessing=tuple(dict(step) for step in data["preprocessing"]),
+                preprocessing=dict(data["preprocessing"]),
                 parameters=parameters,
                 input_scale=float(data["input_scale"]),
                 input_level=int(data["input_level"]),

@@ -1,0 +1,327 @@
+"""The clinic's side: keys, encryption, a service's answer, decryption.
+
+    with safelight.Client(url, token) as client:
+        for diagnosis in client.diagnose("cxr-pneumonia-28", ["chest.dcm"]):
+            print(diagnosis.finding, diagnosis.probability)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.circuit.signature import Signature
+from safelight.ckks.ciphertext import KeyRequirements
+from safelight.ckks.parameters import Parameters
+from safelight.ckks.secret import RELINEARIZATION, SecretKeys
+from safelight.client.answers import ModelInfo
+from safelight.client.diagnosis import Diagnosis, Receipt, diagnoses
+from safelight.client.inputs import load_inputs
+from safelight.client.transport import Transport
+from safelight.errors import (
+    KeyFileError,
+    MisbehavingServiceError,
+    RequestRejectedError,
+    WireError,
+)
+from safelight.wire.ciphertext import ciphertext_message_length, decode_ciphertext, encode_ciphertext
+from safelight.wire.keys import encode_key
+from safelight.wire.request import encode_request
+from safelight.wire.result import open_result, result_message_length
+
+NONCE_BYTES = 16
+FloatArray = NDArray[np.float64]
+# (what, done, total): "keys" counts keys, "evaluate" runs to 1.
+Watch = Callable[[str, float, float], None]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of a service, with its signature read and checked."""
+
+    info: ModelInfo
+    signature: Signature
+
+
+@dataclass
+class KeyState:
+    """The keys in use for one set of parameters.
+
+    Args:
+        secret: The secret key, which stays here.
+        keyset_id: Name of the evaluation keys at the service, once made.
+        keygen_ms: Time to make secret and evaluation keys.
+        upload_ms: Time to upload the evaluation keys.
+        bytes: Evaluation keys uploaded.
+    """
+
+    secret: SecretKeys
+    keyset_id: str | None = None
+    keygen_ms: float = 0.0
+    upload_ms: float = 0.0
+    bytes: int = 0
+    complete_for: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one ciphertext.
+
+    **Security**: ``unrounded_probabilities`` follow from exact decrypted floats; keep them in
+    the clinic. `Diagnosis` has what may be shared.
+    """
+
+    unrounded_probabilities: FloatArray
+    timings_ms: dict[str, float]
+    bytes_up: int
+    bytes_down: int
+    receipt: Receipt
+
+
+class Client:
+    """A service as a clinic uses it.
+
+    Args:
+        url: Address of the service.
+        token: Bearer token.
+        service_key: The service's Ed25519 public key, where it is known; else the one it names
+            at the first contact is used for this session.
+        secret_keys: A stored key, for models of its parameters; others get a key that lives as
+            long as this object.
+        watch: Called with progress.
+        verify: TLS verification as httpx takes it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        service_key: bytes | None = None,
+        secret_keys: SecretKeys | None = None,
+        keyset_id: str | None = None,
+        watch: Watch | None = None,
+        verify: Any = True,
+        insecure_http: bool = False,
+    ) -> None:
+        self._transport = Transport(
+            url, token, service_key, verify=verify, insecure_http=insecure_http
+        )
+        self._watch = watch
+        self._service_key = service_key
+        self._models: dict[str, Model] = {}
+        self.keys: dict[Parameters, KeyState] = {}
+        if secret_keys is not None:
+            self.keys[secret_keys.parameters] = KeyState(secret_keys, keyset_id)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection; keys made for this object are forgotten."""
+        self._transport.close()
+
+    @property
+    def service_key(self) -> bytes:
+        """The service's public key, asked for once."""
+        if self._service_key is None:
+            self._service_key = self._transport.service_info().public_key
+        return self._service_key
+
+    def models(self) -> list[str]:
+        """Names of the service's models."""
+        return self._transport.models()
+
+    def model(self, name: str) -> Model:
+        """A model's signature, asked for once and checked.
+
+        Raises:
+            MisbehavingServiceError: The signature is not one, or contradicts the description.
+        """
+        if name not in self._models:
+            info = self._transport.model(name)
+            try:
+                signature = Signature.from_json(info.signature)
+            except WireError as exc:
+                raise MisbehavingServiceError(exc.message) from exc
+            same = signature.parameters == info.parameters and signature.model == info.name
+            if not same or signature.input_level != info.input_level:
+                raise MisbehavingServiceError("the model's signature contradicts its description")
+            self._models[name] = Model(info, signature)
+        return self._models[name]
+
+    def diagnose(
+        self, model: str, paths: Sequence[str | Path]
+    ) -> Iterator[Diagnosis]:
+        """Diagnoses for image files, or for every record of CSV or JSON files.
+
+        All files are read before anything is sent, so that a bad one stops nothing half-way.
+        """
+        signature = self.model(model).signature
+        loaded = load_inputs(signature, paths)
+        sources, inputs = [source for source, _ in loaded], [values for _, values in loaded]
+        for start in range(0, len(inputs), signature.records):
+            stop = start + signature.records
+            answer = self.infer(model, np.stack(inputs[start:stop]))
+            yield from diagnoses(
+                signature,
+                sources[start:stop],
+                answer.unrounded_probabilities,
+                answer.timings_ms,
+                answer.receipt,
+            )
+
+    def ensure_keys(self, model: str) -> KeyState:
+        """Makes and uploads the evaluation keys that a model still needs."""
+        info = self.model(model).info
+        state = self.keys.get(info.parameters)
+        if state is None:
+            start = time.perf_counter()
+            state = KeyState(SecretKeys.generate(info.parameters))
+            state.keygen_ms += _ms_since(start)
+            self.keys[info.parameters] = state
+        if model in state.complete_for:
+            return state
+        missing = self._missing(info, state)
+        for done, (element, level) in enumerate(missing):
+            self._tell("keys", done, len(missing))
+            start = time.perf_counter()
+            key = state.secret.evaluation_key(element, level)
+            message = encode_key(element, key)
+            state.keygen_ms += _ms_since(start)
+            start = time.perf_counter()
+            name = "relinearization" if element == RELINEARIZATION else element
+            assert state.keyset_id is not None
+            self._transport.put_key(state.keyset_id, name, message)
+            state.upload_ms += _ms_since(start)
+            state.bytes += len(message)
+        self._tell("keys", len(missing), len(missing))
+        state.complete_for.add(model)
+        return state
+
+    def _missing(self, info: ModelInfo, state: KeyState) -> list[tuple[int, int]]:
+        """(element, level) of the keys that the service lacks; makes the key set if need be."""
+        if state.keyset_id is not None:
+            try:
+                present = self._transport.keyset_present(state.keyset_id, info.name)
+            except RequestRejectedError as exc:
+                if exc.status != 404:
+                    raise
+                state.keyset_id = None  # the service forgot it: upload again
+            else:
+                if present.parameters_digest != info.parameters.digest.hex():
+                    raise KeyFileError("the service holds keys of other parameters under this id")
+                needed = dict(_required(info.requirements))
+                return [
+                    (element, level)
+                    for element, level in needed.items()
+                    if ("relinearization" if element == RELINEARIZATION else str(element))
+                    in present.missing
+                ]
+        state.keyset_id = self._transport.create_keyset(info.parameters.digest)
+        return _required(info.requirements)
+
+    def infer(self, model: str, inputs: FloatArray) -> Answer:
+        """One ciphertext's worth of preprocessed inputs, ``[records, *input_shape]``."""
+        described = self.model(model)
+        signature, info = described.signature, described.info
+        state = self.ensure_keys(model)
+        assert state.keyset_id is not None
+        clock = _Phases()
+        ciphertext = state.secret.encrypt(
+            signature.pack(inputs), scale=signature.input_scale, level=signature.input_level
+        )
+        request = encode_request(
+            bytes.fromhex(info.model_digest),
+            info.parameters.digest,
+            os.urandom(NONCE_BYTES),
+            encode_ciphertext(ciphertext),
+        )
+        clock.end("encrypt")
+        job = self._transport.submit(model, state.keyset_id, request)
+        clock.end("upload")
+        job = self._transport.wait(job.id, lambda part: self._tell("evaluate", part, 1.0))
+        clock.end("wait")
+        limit = result_message_length(ciphertext_message_length(info.parameters, 0, seeded=False))
+        message = self._transport.result(job.id, limit)
+        clock.end("download")
+        statement, returned = open_result(
+            message,
+            self.service_key,
+            request_digest=hashlib.sha256(request).digest(),
+            model_digest=bytes.fromhex(info.model_digest),
+            parameters_digest=info.parameters.digest,
+        )
+        try:
+            result = decode_ciphertext(
+                returned, info.parameters, level=0, scale=signature.output_scale
+            )
+        except WireError as exc:
+            raise MisbehavingServiceError("the service's result is not a valid ciphertext") from exc
+        logits = signature.unpack(state.secret.decrypt(result), len(inputs))
+        probabilities = signature.probabilities(logits)
+        clock.end("decrypt")
+        timings = clock.timings_ms
+        timings["evaluate"] = timings["wait"] if job.evaluate_ms is None else job.evaluate_ms
+        receipt = Receipt(
+            job=job.id,
+            service_key=self.service_key.hex(),
+            request_digest=statement.request_digest.hex(),
+            model_digest=statement.model_digest.hex(),
+            program_digest=statement.program_digest.hex(),
+            parameters_digest=statement.parameters_digest.hex(),
+            result_digest=statement.result_digest.hex(),
+        )
+        return Answer(probabilities, timings, len(request), len(message), receipt)
+
+    def forget(self, parameters: Parameters) -> None:
+        """Makes the service delete this client's evaluation keys for ``parameters``."""
+        state = self.keys.get(parameters)
+        if state is not None and state.keyset_id is not None:
+            self._transport.delete_keyset(state.keyset_id)
+            state.keyset_id = None
+            state.complete_for.clear()
+
+    def _tell(self, what: str, done: float, total: float) -> None:
+        if self._watch is not None:
+            self._watch(what, done, total)
+
+
+def _required(requirements: KeyRequirements) -> list[tuple[int, int]]:
+    keys = list(requirements.galois_levels.items())
+    if requirements.relinearization_level is not None:
+        keys.insert(0, (RELINEARIZATION, requirements.relinearization_level))
+    return keys
+
+
+def _ms_since(start: float) -> float:
+    return 1000 * (time.perf_counter() - start)
+
+
+class _Phases:
+    """Splits wall time into named phases."""
+
+    def __init__(self) -> None:
+        self.timings_ms: dict[str, float] = {}
+        self._start = time.perf_counter()
+
+    def end(self, phase: str) -> None:
+        self.timings_ms[phase] = _ms_since(self._start)
+        self._start = time.perf_counter()

@@ -1,0 +1,114 @@
+"""What a clinic gets: findings with coarse probabilities, and proof of who computed them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.circuit.signature import Signature
+
+LEVEL = "homomorphic"
+# CKKS is not IND-CPA-D: exact decrypted floats must not be shared, so three decimals are.
+PROBABILITY_DECIMALS = 3
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the service signed: ties a result to request, model, program and parameters.
+
+    All digests are SHA-256 in hex.
+    """
+
+    job: str
+    service_key: str
+    request_digest: str
+    model_digest: str
+    program_digest: str
+    parameters_digest: str
+    result_digest: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The answer for one image or record.
+
+    Args:
+        source: Name that the caller gave the input, such as its path.
+        model: Name of the model.
+        version: Version of the model.
+        finding: The class decided on.
+        positive: The class that ``probability`` is of.
+        probability: Of ``positive``, three decimals.
+        probabilities: Of every class, three decimals.
+        threshold: Operating point on ``probability``.
+        level: Level of protection.
+        parameters_digest: Of the CKKS parameters, hex.
+        timings_ms: Of the ciphertext that held this input, by phase.
+        receipt: What the service signed.
+    """
+
+    source: str
+    model: str
+    version: str
+    finding: str
+    positive: str
+    probability: float
+    probabilities: Mapping[str, float]
+    threshold: float
+    level: str
+    parameters_digest: str
+    timings_ms: Mapping[str, float]
+    receipt: Receipt
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented JSON object (docs/cli.md)."""
+        return asdict(self)
+
+
+def decide(signature: Signature, probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Index of the class decided on, for each row of ``[records, classes]``.
+
+    Two classes: by the operating point on the positive one. More: the most probable.
+    """
+    outputs = signature.outputs
+    if len(outputs.classes) == 2:
+        positive = outputs.classes.index(outputs.positive)
+        above = probabilities[:, positive] >= outputs.threshold
+        return np.where(above, positive, 1 - positive)
+    return np.argmax(probabilities, axis=1)
+
+
+def diagnoses(
+    signature: Signature,
+    sources: list[str],
+    probabilities: NDArray[np.float64],
+    timings_ms: Mapping[str, float],
+    receipt: Receipt,
+) -> list[Diagnosis]:
+    """Rounds and names the answers of one ciphertext."""
+    outputs = signature.outputs
+    rounded = np.round(probabilities, PROBABILITY_DECIMALS)
+    positive = outputs.classes.index(outputs.positive)
+    return [
+        Diagnosis(
+            source=source,
+            model=signature.model,
+            version=signature.version,
+            finding=outputs.classes[int(decided)],
+            positive=outputs.positive,
+            probability=float(row[positive]),
+            probabilities=dict(zip(outputs.classes, map(float, row), strict=True)),
+            threshold=outputs.threshold,
+            level=LEVEL,
+            parameters_digest=signature.parameters.digest.hex(),
+            timings_ms=timings_ms,
+            receipt=receipt,
+        )
+        for source, row, decided in zip(
+            sources, rounded, decide(signature, probabilities), strict=True
+        )
+    ]
