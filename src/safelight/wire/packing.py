@@ -8,8 +8,7 @@ the native ones, where they are built, give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,16 +62,13 @@ def unpack_bits_numpy(packed: ByteArray, count: int, bits: int) -> UInt64Array:
     return out.reshape(-1)
 
 
-_pack: Callable[[UInt64Array, int], Any] = pack_bits_numpy
-_unpack: Callable[[ByteArray, int, int], Any] = unpack_bits_numpy
-NATIVE = False
 try:
-    from safelight._native import pack_bits as _pack
-    from safelight._native import unpack_bits as _unpack
+    from safelight._native import pack_bits, unpack_bits
 
     NATIVE = True
 except ImportError:  # not built: the same bytes, a little later
-    pass
+    pack_bits, unpack_bits = pack_bits_numpy, unpack_bits_numpy
+    NATIVE = False
 
 
 def packed_bytes(primes: Sequence[int], n: int) -> int:
@@ -98,7 +94,9 @@ def pack_residues(residues: UInt64Array, primes: Sequence[int]) -> ByteArray:
         start, end = end, end + n // 8 * bits
         values = np.ascontiguousarray(residues[:, row]).reshape(-1)
         _check_range(values, prime, row)
-        out[:, start:end] = np.frombuffer(_pack(values, bits), dtype=np.uint8).reshape(count, -1)
+        out[:, start:end] = np.frombuffer(pack_bits(values, bits), dtype=np.uint8).reshape(
+            count, -1
+        )
     return out.reshape(-1)
 
 
@@ -121,7 +119,7 @@ def unpack_residues(data: Buffer, count: int, primes: Sequence[int], n: int) -> 
         bits = prime.bit_length()
         start, end = end, end + n // 8 * bits
         stream = np.ascontiguousarray(packed[:, start:end]).reshape(-1)
-        values = np.asarray(_unpack(stream, count * n, bits))
+        values = np.asarray(unpack_bits(stream, count * n, bits))
         _check_range(values, prime, row)
         out[:, row] = values.reshape(count, n)
     return out
