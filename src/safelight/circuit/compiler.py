@@ -118,8 +118,7 @@ def op_levels(form: NormalForm, plan: ScalePlan) -> list[int]:
     after = [plan.parameters.max_level]
     levels = []
     for op, op_scale in zip(form.ops, plan.op_scales, strict=True):
-        sources = [op.left, op.right] if hasattr(op, "left") else [s for s, _ in op.terms]
-        level = min(after[source] for source in sources)
+        level = min(after[source] for source in op.sources)
         levels.append(level)
         after.append(level - op_scale.rescales)
     return levels

@@ -40,7 +40,8 @@ class Layout:
 
     def positions(self) -> IntArray:
         """int64 ``[copies, size]``: all positions of each element."""
-        return (self.base[None, :] + np.array(self.copy_offsets)[:, None]) % self.ring
+        offsets = np.array(self.copy_offsets, dtype=np.int64)
+        return np.asarray((self.base[None, :] + offsets[:, None]) % self.ring)
 
     def element_at(self) -> IntArray:
         """int64 ``[ring]``: the element at each position, or −1 for a zero."""

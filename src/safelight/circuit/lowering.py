@@ -131,7 +131,12 @@ class _Lowering:
     ) -> None:
         level = min(self.values[source].level for source, _ in op.terms)
         divisor = float(
-            np.prod([float(q) for q in self.parameters.primes[level - op_scale.rescales + 1 : level + 1]])
+            np.prod(
+                [
+                    float(q)
+                    for q in self.parameters.primes[level - op_scale.rescales + 1 : level + 1]
+                ]
+            )
         )
         if op_scale.rescales:
             raw_scale = self.waterline * divisor

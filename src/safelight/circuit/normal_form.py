@@ -42,6 +42,11 @@ class AffineOp:
     bias: FloatArray
     bound: float
 
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """Values read."""
+        return tuple(source for source, _ in self.terms)
+
 
 @dataclass(frozen=True)
 class ProductOp:
@@ -52,6 +57,11 @@ class ProductOp:
     left: int
     right: int
     bound: float
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """Values read."""
+        return self.left, self.right
 
 
 Op = AffineOp | ProductOp
@@ -112,7 +122,9 @@ class _Builder:
         self.ops.append(op)
         return len(self.ops)
 
-    def _affine(self, name: str, shape: Shape, *terms: tuple[int, FloatArray], bias: FloatArray) -> int:
+    def _affine(
+        self, name: str, shape: Shape, *terms: tuple[int, FloatArray], bias: FloatArray
+    ) -> int:
         """An affine operation whose matrices are diagonal."""
         matrices = tuple((source, SparseMatrix.diagonal(values)) for source, values in terms)
         return self._push(AffineOp(name, shape, matrices, bias, math.inf))
@@ -152,7 +164,9 @@ class _Builder:
             constant, linear, square = table
             shift = linear / (2 * square)
             if np.abs(shift).max() <= MAX_SQUARE_SHIFT:
-                moved = self._affine(f"{layer.name}.shift", shape, (source, np.ones(size)), bias=shift)
+                moved = self._affine(
+                    f"{layer.name}.shift", shape, (source, np.ones(size)), bias=shift
+                )
                 bound = reach + float(np.abs(shift).max())
                 moved_op = self.ops[-1]
                 assert isinstance(moved_op, AffineOp)
@@ -229,15 +243,11 @@ def _merged(terms: list[tuple[int, SparseMatrix]]) -> tuple[tuple[int, SparseMat
     return tuple(by_source.items())
 
 
-def _sources(op: Op) -> list[int]:
-    return [op.left, op.right] if isinstance(op, ProductOp) else [s for s, _ in op.terms]
-
-
 def _readers(ops: list[Op], output: int) -> Counter[int]:
     """How many operations read each value (a square counts once); the output is read once."""
     readers: Counter[int] = Counter({output: 1})
     for op in ops:
-        readers.update(set(_sources(op)))
+        readers.update(set(op.sources))
     return readers
 
 
@@ -246,7 +256,7 @@ def _without_dead(ops: list[Op], output: int) -> tuple[Op, ...]:
     alive = {output}
     for index in range(len(ops), 0, -1):
         if index in alive:
-            alive.update(_sources(ops[index - 1]))
+            alive.update(ops[index - 1].sources)
     number = {0: 0}
     kept: list[Op] = []
     for index, op in enumerate(ops, start=1):

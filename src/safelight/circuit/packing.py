@@ -111,9 +111,7 @@ class _State:
     cost: float
 
 
-def search_packing(
-    form: NormalForm, slots: int, records: int, levels: Sequence[int]
-) -> Packing:
+def search_packing(form: NormalForm, slots: int, records: int, levels: Sequence[int]) -> Packing:
     """The cheapest packing found.
 
     Args:
@@ -153,7 +151,12 @@ def check_sizes(form: NormalForm, ring: int, slots: int) -> None:
 
 
 def placement_named(
-    form: NormalForm, op: AffineOp, placements: Sequence[Placement], name: str, period: int, ring: int
+    form: NormalForm,
+    op: AffineOp,
+    placements: Sequence[Placement],
+    name: str,
+    period: int,
+    ring: int,
 ) -> Placement:
     """The placement of an operation's result with the recorded name and period."""
     for order in _orders(form, op, placements, ring):
@@ -229,9 +232,7 @@ def _extended(
             yield _grown(state, placement, copies, cost * weight)
 
 
-def _grown(
-    state: _State, placement: Placement, copies: tuple[int, int], cost: float
-) -> _State:
+def _grown(state: _State, placement: Placement, copies: tuple[int, int], cost: float) -> _State:
     packing = state.packing
     if len(state.placements) == 1 and copies != (1, 0):
         packing = replace(packing, input_copies=copies)
@@ -291,5 +292,7 @@ def _cost(
 def fold_rotations(ring: int, period: int) -> tuple[int, ...]:
     """Rotations that add up the images of a result of this period on the ring."""
     return tuple(
-        itertools.takewhile(lambda step: step < ring, (period << k for k in range(ring.bit_length())))
+        itertools.takewhile(
+            lambda step: step < ring, (period << k for k in range(ring.bit_length()))
+        )
     )

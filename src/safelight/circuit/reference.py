@@ -54,7 +54,7 @@ def _apply(layer: Layer, inputs: list[FloatArray]) -> FloatArray:
             result = result * value + column.reshape(shape)
         return result
     if layer.op == "add":
-        return value + inputs[1]
+        return np.add(value, inputs[1])
     return value.reshape(len(value), -1)  # flatten
 
 
@@ -62,4 +62,4 @@ def _windows(layer: Layer, value: FloatArray, kernel: tuple[int, int]) -> FloatA
     stride, padding = layer.sizes.get("stride", (1, 1)), layer.sizes.get("padding", (0, 0))
     padded = np.pad(value, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
     windows = sliding_window_view(padded, kernel, axis=(2, 3))
-    return windows[:, :, :: stride[0], :: stride[1]]
+    return np.asarray(windows[:, :, :: stride[0], :: stride[1]])

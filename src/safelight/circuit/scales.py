@@ -132,7 +132,7 @@ def _search(form: NormalForm, chain: _Chain) -> tuple[OpScale, ...] | None:
     """Breadth-first over operations; of states with equal values one is kept."""
     if chain.waterline + _room(form.input_bound) > chain.capacity(0):
         return None
-    start = ((0, chain.waterline),)
+    start: tuple[tuple[int, int], ...] = ((0, chain.waterline),)
     states = {start: _State(start)}
     for op in form.ops:
         following: dict[tuple[tuple[int, int], ...], _State] = {}
@@ -160,9 +160,7 @@ def _room(bound: float) -> float:
     return float(np.log2(max(bound, 1e-6))) + MARGIN_BITS
 
 
-def _choices(
-    op: Op, state: _State, chain: _Chain
-) -> list[tuple[tuple[int, int], OpScale]]:
+def _choices(op: Op, state: _State, chain: _Chain) -> list[tuple[tuple[int, int], OpScale]]:
     """Feasible (consumed, scale) after ``op``, with what is done for it."""
     found = []
     room = _room(op.bound)

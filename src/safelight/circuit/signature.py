@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from safelight.ckks.parameters import Parameters
 from safelight.circuit.sparse import FloatArray, IntArray
+from safelight.ckks.parameters import Parameters
 from safelight.errors import MalformedError, ParameterError, RecordError
 
 ACTIVATIONS = ("sigmoid", "softmax")
@@ -184,7 +184,8 @@ class Signature:
                 ),
             )
         except (KeyError, TypeError, ValueError, OverflowError, ParameterError) as exc:
-            raise MalformedError(f"the model's signature is malformed ({type(exc).__name__})") from exc
+            kind = type(exc).__name__
+            raise MalformedError(f"the model's signature is malformed ({kind})") from exc
         signature._check()
         return signature
 

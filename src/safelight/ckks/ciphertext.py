@@ -105,8 +105,6 @@ class KeyRequirements:
         for element, level in other.galois_levels.items():
             levels[element] = max(level, levels.get(element, level))
         relins = [
-            r
-            for r in (self.relinearization_level, other.relinearization_level)
-            if r is not None
+            r for r in (self.relinearization_level, other.relinearization_level) if r is not None
         ]
         return KeyRequirements(max(relins, default=None), dict(sorted(levels.items())))

@@ -108,7 +108,9 @@ def load_key_file(path: Path, passphrase: str) -> SecretKeys:
 
 def _read_header(data: bytes, name: str) -> tuple[Parameters, bytes, bytes, int, int]:
     """Parameters, epoch, salt, scrypt cost, and where the nonce starts."""
-    foreign = KeyFileError(f"{name} is not a Safelight key file", hint="make one: safelight keys new")
+    foreign = KeyFileError(
+        f"{name} is not a Safelight key file", hint="make one: safelight keys new"
+    )
     if len(data) < _HEAD.size or data[:4] != _MAGIC:
         raise foreign
     _, version, length = _HEAD.unpack_from(data)

@@ -103,9 +103,7 @@ class SecretKeys:
         """The secret itself, for the encrypted key file and for tests that search for leaks."""
         return self._residues
 
-    def encrypt(
-        self, values: ArrayLike, *, scale: float, level: int | None = None
-    ) -> Ciphertext:
+    def encrypt(self, values: ArrayLike, *, scale: float, level: int | None = None) -> Ciphertext:
         """A fresh seeded encryption of ``values``.
 
         Args:
@@ -184,9 +182,7 @@ class SecretKeys:
             residues[digit, 1] = mask
         return KeySwitchKey(parameters, level, residues, seed)
 
-    def evaluation_keys(
-        self, requirements: KeyRequirements
-    ) -> Iterator[tuple[int, KeySwitchKey]]:
+    def evaluation_keys(self, requirements: KeyRequirements) -> Iterator[tuple[int, KeySwitchKey]]:
         """Every required key, one at a time: (Galois element or `RELINEARIZATION`, key)."""
         if requirements.relinearization_level is not None:
             level = requirements.relinearization_level

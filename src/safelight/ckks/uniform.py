@@ -19,7 +19,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from safelight.ckks.ciphertext import SEED_BYTES, UInt64Array
 
 
-def uniform_residues(seed: bytes, prime: int, n: int, *, digit: int, prime_index: int) -> UInt64Array:
+def uniform_residues(
+    seed: bytes, prime: int, n: int, *, digit: int, prime_index: int
+) -> UInt64Array:
     """``n`` residues uniform below ``prime``, a function of the arguments alone.
 
     Args:

@@ -1,8 +1,8 @@
 """The clinic's side: keys, encryption, a service's answer, decryption.
 
-    with safelight.Client(url, token) as client:
-        for diagnosis in client.diagnose("cxr-pneumonia-28", ["chest.dcm"]):
-            print(diagnosis.finding, diagnosis.probability)
+with safelight.Client(url, token) as client:
+    for diagnosis in client.diagnose("cxr-pneumonia-28", ["chest.dcm"]):
+        print(diagnosis.finding, diagnosis.probability)
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from numpy.typing import NDArray
 
 from safelight.circuit.signature import Signature
@@ -33,10 +34,14 @@ from safelight.errors import (
     RequestRejectedError,
     WireError,
 )
-from safelight.wire.ciphertext import ciphertext_message_length, decode_ciphertext, encode_ciphertext
+from safelight.wire.ciphertext import (
+    ciphertext_message_length,
+    decode_ciphertext,
+    encode_ciphertext,
+)
 from safelight.wire.keys import encode_key
-from safelight.wire.request import encode_request
-from safelight.wire.result import open_result, result_message_length
+from safelight.wire.request import InferenceRequest, encode_request
+from safelight.wire.result import max_result_length, open_result
 
 NONCE_BYTES = 16
 FloatArray = NDArray[np.float64]
@@ -167,9 +172,7 @@ class Client:
             self._models[name] = Model(info, signature)
         return self._models[name]
 
-    def diagnose(
-        self, model: str, paths: Sequence[str | Path]
-    ) -> Iterator[Diagnosis]:
+    def diagnose(self, model: str, paths: Sequence[str | Path]) -> Iterator[Diagnosis]:
         """Diagnoses for image files, or for every record of CSV or JSON files.
 
         All files are read before anything is sent, so that a bad one stops nothing half-way.
@@ -249,32 +252,36 @@ class Client:
             signature.pack(inputs), scale=signature.input_scale, level=signature.input_level
         )
         request = encode_request(
-            bytes.fromhex(info.model_digest),
-            info.parameters.digest,
-            os.urandom(NONCE_BYTES),
-            encode_ciphertext(ciphertext),
+            InferenceRequest(
+                model_digest=bytes.fromhex(info.model_digest),
+                parameters_digest=info.parameters.digest,
+                nonce=os.urandom(NONCE_BYTES),
+                ciphertext=encode_ciphertext(ciphertext),
+            )
         )
         clock.end("encrypt")
         job = self._transport.submit(model, state.keyset_id, request)
         clock.end("upload")
         job = self._transport.wait(job.id, lambda part: self._tell("evaluate", part, 1.0))
         clock.end("wait")
-        limit = result_message_length(ciphertext_message_length(info.parameters, 0, seeded=False))
-        message = self._transport.result(job.id, limit)
+        length = ciphertext_message_length(info.parameters, 0, seeded=False)
+        message = self._transport.result(job.id, max_result_length(length))
         clock.end("download")
-        statement, returned = open_result(
-            message,
-            self.service_key,
-            request_digest=hashlib.sha256(request).digest(),
-            model_digest=bytes.fromhex(info.model_digest),
-            parameters_digest=info.parameters.digest,
-        )
         try:
+            statement, returned = open_result(
+                message,
+                Ed25519PublicKey.from_public_bytes(self.service_key),
+                request_digest=hashlib.sha256(request).digest(),
+                model_digest=bytes.fromhex(info.model_digest),
+                parameters_digest=info.parameters.digest,
+            )
             result = decode_ciphertext(
                 returned, info.parameters, level=0, scale=signature.output_scale
             )
         except WireError as exc:
-            raise MisbehavingServiceError("the service's result is not a valid ciphertext") from exc
+            raise MisbehavingServiceError(
+                f"the service's result is not valid: {exc.message}"
+            ) from exc
         logits = signature.unpack(state.secret.decrypt(result), len(inputs))
         probabilities = signature.probabilities(logits)
         clock.end("decrypt")

@@ -30,9 +30,7 @@ def preprocessing_of(signature: Signature) -> Preprocessing:
         ) from exc
 
 
-def load_inputs(
-    signature: Signature, paths: Sequence[str | Path]
-) -> list[tuple[str, FloatArray]]:
+def load_inputs(signature: Signature, paths: Sequence[str | Path]) -> list[tuple[str, FloatArray]]:
     """(source, input of the model's shape) for each image, or for each record of each table.
 
     Raises:

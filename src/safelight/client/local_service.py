@@ -81,9 +81,7 @@ class LocalService:
             readable, _, _ = select.select([self._process.stdout], [], [], max(0.0, left))
             chunk = os.read(self._process.stdout.fileno(), 4096) if readable else b""
             if not chunk:
-                raise ServiceFailedError(
-                    "the local service did not start", hint=self._last_words()
-                )
+                raise ServiceFailedError("the local service did not start", hint=self._last_words())
             line += chunk
         ready: dict[str, str] = json.loads(line)
         return ready

@@ -41,7 +41,8 @@ def check_request(program: Program, keys: EvaluationKeys, ciphertext: Ciphertext
     shape = (2, program.input_level + 1, parameters.n)
     if ciphertext.residues.shape != shape:
         raise ProgramError(
-            f"the input has shape {list(ciphertext.residues.shape)}, the program takes {list(shape)}"
+            f"the input has shape {list(ciphertext.residues.shape)}, the program takes "
+            f"{list(shape)}"
         )
     if not math.isclose(ciphertext.scale, program.input_scale, rel_tol=SCALE_TOLERANCE):
         raise ProgramError("the input's scale is not the program's")

@@ -1,0 +1,128 @@
+"""How a command reaches a service: one given by address, or one of its own."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safelight.ckks.key_file import load_key_file
+from safelight.ckks.secret import SecretKeys
+from safelight.client.client import Client, Watch
+from safelight.client.local_service import LocalService
+from safelight.errors import InputError, KeyFileError
+from safelight.models.registry import load_model
+
+TOKEN_VARIABLE = "SAFELIGHT_TOKEN"  # noqa: S105 - a name
+PASSPHRASE_VARIABLE = "SAFELIGHT_PASSPHRASE_FILE"  # noqa: S105 - a name
+
+
+def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--server`` and what goes with it."""
+    parser.add_argument("--server", metavar="URL", help="a service; without it one is started")
+    parser.add_argument(
+        "--token-file", type=Path, help=f"file with the bearer token; else ${TOKEN_VARIABLE}"
+    )
+    parser.add_argument("--service-key", metavar="HEX", help="the service's public key, if known")
+    parser.add_argument(
+        "--keys", type=Path, metavar="FILE", help="secret key file; else a key for this run only"
+    )
+    parser.add_argument("--insecure-http", action="store_true", help="plain HTTP beyond loopback")
+    parser.add_argument(
+        "--engine", default="auto", choices=("auto", "native", "seal"), help="of the own service"
+    )
+
+
+@contextmanager
+def open_client(
+    arguments: argparse.Namespace, models: tuple[str, ...], watch: Watch | None
+) -> Iterator[Client]:
+    """A client of the service that the arguments name, or of a fresh local one."""
+    secret = None if arguments.keys is None else open_key_file(arguments.keys)
+    if arguments.server is None:
+        for name in models:
+            load_model(name)  # an unknown name is an error before anything starts
+        with (
+            LocalService(models, engine=arguments.engine) as service,
+            Client(
+                service.url,
+                service.token,
+                service_key=service.public_key,
+                secret_keys=secret,
+                watch=watch,
+            ) as client,
+        ):
+            yield client
+        return
+    with Client(
+        arguments.server,
+        _token(arguments.token_file),
+        service_key=_public_key(arguments.service_key),
+        secret_keys=secret,
+        watch=watch,
+        insecure_http=arguments.insecure_http,
+    ) as client:
+        try:
+            yield client
+        finally:
+            if secret is None:
+                # keys that nobody can use again need not lie at the service
+                for parameters in list(client.keys):
+                    client.forget(parameters)
+
+
+def _token(path: Path | None) -> str:
+    if path is None:
+        token = os.environ.get(TOKEN_VARIABLE, "")
+    else:
+        try:
+            token = path.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise InputError(f"the token file {path.name} cannot be read") from exc
+    if not token.strip():
+        raise InputError(
+            "a service needs a token",
+            hint=f"set {TOKEN_VARIABLE} or give --token-file; its operator makes one with "
+            "`safelight serve --add-client NAME`",
+        )
+    return token.strip()
+
+
+def _public_key(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise InputError("--service-key is not 32 bytes in hex")
+    return key
+
+
+def ask_passphrase(*, confirm: bool = False) -> str:
+    """From the file that SAFELIGHT_PASSPHRASE_FILE names, or typed on the terminal."""
+    named = os.environ.get(PASSPHRASE_VARIABLE)
+    if named:
+        try:
+            return Path(named).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise KeyFileError(f"the file that {PASSPHRASE_VARIABLE} names cannot be read") from exc
+    if not sys.stdin.isatty():
+        raise KeyFileError(
+            "a passphrase is needed and there is no terminal to ask on",
+            hint=f"set {PASSPHRASE_VARIABLE} to a file that holds it",
+        )
+    passphrase = getpass.getpass("passphrase: ")
+    if confirm and getpass.getpass("again: ") != passphrase:
+        raise KeyFileError("the two passphrases differ")
+    return passphrase
+
+
+def open_key_file(path: Path) -> SecretKeys:
+    """The key in a file, after asking for its passphrase."""
+    return load_key_file(path, ask_passphrase())

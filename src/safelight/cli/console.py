@@ -1,0 +1,92 @@
+"""What every command shows the same way: errors, progress, JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from safelight.errors import SafelightError
+
+RESEARCH_ONLY = "Research use only; not a medical device."
+
+_LABELS = {
+    "keys": "making and uploading evaluation keys",
+    "encrypted": "encrypted inference",
+    "start": "starting the service",
+}
+
+
+def print_error(error: SafelightError) -> None:
+    """``error:`` and, where there is one, ``hint:``, on standard error."""
+    sys.stderr.write(f"error: {error.message}\n")
+    if error.hint:
+        sys.stderr.write(f"hint: {error.hint}\n")
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+class Watcher:
+    """Progress bars on a terminal; nothing elsewhere."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, what: str, done: float, total: float) -> None:
+        """Shows that ``done`` of ``total`` of a known phase is over."""
+        if what not in _LABELS or total <= 1:
+            return
+        if what not in self._tasks or (done == 0 and self._finished(what)):
+            self._tasks[what] = self._progress.add_task(_LABELS[what], total=total)
+        self._progress.update(self._tasks[what], completed=done, total=total)
+
+    def _finished(self, what: str) -> bool:
+        return self._progress.tasks[self._tasks[what]].finished
+
+
+@contextmanager
+def watcher() -> Iterator[Watcher]:
+    """Progress for the block, on standard error."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+    with progress:
+        yield Watcher(progress)
+
+
+def milliseconds(value: float) -> str:
+    """A duration for people."""
+    if value < 10:
+        return f"{value:.2f} ms"
+    return f"{value:.0f} ms" if value < 10_000 else f"{value / 1000:.1f} s"
+
+
+def byte_count(value: float) -> str:
+    """A size for people, in powers of 1000."""
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} GB"

@@ -1,0 +1,67 @@
+"""The command ``safelight``: finds the subcommand and turns errors into two lines."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+
+from safelight import __version__
+from safelight.cli.console import RESEARCH_ONLY, print_error
+from safelight.errors import SafelightError
+
+# Name and one line of help; the module of the same name has `add_arguments` and `run`.
+SUBCOMMANDS = {
+    "demo": "the main job on real data, with a service process of its own",
+    "diagnose": "encrypt images or records, have them evaluated, decrypt the findings",
+    "evaluate": "a model's test set, in the clear and encrypted",
+    "models": "the models that are shipped, or that a service offers",
+    "compile": "compile a model and print its plan",
+    "keys": "secret key files: new, show, passphrase",
+    "serve": "run a service",
+    "info": "version, engine and machine",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        0, or 1 for an error, 2 for a wrong command line, 130 after Ctrl-C.
+    """
+    parser = argparse.ArgumentParser(
+        prog="safelight",
+        description="Encrypted medical image inference: the service computes on ciphertext, "
+        "only the clinic can decrypt the answer.",
+        epilog=RESEARCH_ONLY,
+    )
+    parser.add_argument("--version", action="version", version=f"safelight {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    arguments = sys.argv[1:] if argv is None else argv
+    wanted = next((a for a in arguments if a in SUBCOMMANDS), None)
+    for name, summary in SUBCOMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary, description=summary)
+        if name == wanted:  # only this one is imported: `--help` stays instant
+            _module(name).add_arguments(subparser)
+    parsed = parser.parse_args(arguments)
+    try:
+        return int(_module(parsed.command).run(parsed))
+    except SafelightError as exc:
+        print_error(exc)
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return 130
+    except BrokenPipeError:
+        # the reader of our output has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _module(name: str):  # type: ignore[no-untyped-def]
+    return importlib.import_module(f"safelight.cli.{name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
