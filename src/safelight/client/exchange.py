@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -15,11 +14,13 @@ import httpx
 
 from safelight.errors import (
     InputError,
+    MalformedError,
     MisbehavingServiceError,
     RequestRejectedError,
     ServiceFailedError,
     UnreachableError,
 )
+from safelight.wire.canonical_json import parse_json
 
 # A model's answer with its signature is the longest document: some 10 kB.
 MAX_JSON_BYTES = 4 * 1024 * 1024
@@ -158,15 +159,15 @@ class Exchange:
         )
 
 
-def parse_json(body: bytes) -> object:
-    """A JSON document.
+def parse_document(body: bytes) -> object:
+    """A JSON document, read strictly.
 
     Raises:
         MisbehavingServiceError: It is none.
     """
     try:
-        document: object = json.loads(body)
-    except (ValueError, RecursionError) as exc:
+        document: object = parse_json(body, MAX_JSON_BYTES)
+    except MalformedError as exc:
         raise MisbehavingServiceError("the service's answer is not JSON") from exc
     return document
 
@@ -187,7 +188,7 @@ def raise_for_status(status: int, body: bytes) -> None:
         )
     if status < 400:
         raise MisbehavingServiceError(f"the service answered with status {status}")
-    problem = parse_json(body) if body.startswith(b"{") else {}
+    problem = parse_document(body) if body.startswith(b"{") else {}
     members = problem if isinstance(problem, dict) else {}
     code = members.get("code")
     raise RequestRejectedError(

@@ -20,7 +20,7 @@ import httpx
 from safelight.client import answers
 from safelight.client.answers import JobState, KeysetState, ModelInfo, ServiceInfo, read_answer
 from safelight.client.event_stream import read_events
-from safelight.client.exchange import Exchange, parse_json, raise_for_status
+from safelight.client.exchange import Exchange, parse_document, raise_for_status
 from safelight.errors import (
     CancelledError,
     InputError,
@@ -116,7 +116,7 @@ class Transport:
             headers={"Content-Type": "application/json"},
             idempotent=False,  # a lost answer may have made one: better ask the person again
         )
-        return read_answer(parse_json(answer.body), answers.keyset_id)
+        return read_answer(parse_document(answer.body), answers.keyset_id)
 
     def keyset_present(self, keyset_id: str, model: str | None = None) -> KeysetState:
         """The keys that the service has, and what ``model`` still needs: where to resume."""
@@ -138,7 +138,7 @@ class Transport:
             body=key,
             headers=_octet_headers(key),
         )
-        document = parse_json(answer.body)
+        document = parse_document(answer.body)
         digest = hashlib.sha256(key).hexdigest()
         if not isinstance(document, dict) or document.get("sha256") != digest:
             raise MisbehavingServiceError("the service stored another key than it was sent")
@@ -161,7 +161,7 @@ class Transport:
             headers=headers,
             params={"model": model, "keyset": keyset_id},
         )
-        return read_answer(parse_json(answer.body), answers.job_state)
+        return read_answer(parse_document(answer.body), answers.job_state)
 
     def job(self, job_id: str) -> JobState:
         """How an inference stands."""
@@ -231,7 +231,7 @@ class Transport:
                 if response.status_code != 200:
                     raise_for_status(response.status_code, b"")
                 for event in read_events(response.iter_raw()):
-                    job = _of_job(parse_json(event.data.encode()), job_id)
+                    job = _of_job(parse_document(event.data.encode()), job_id)
                     if job.status not in ("queued", "running"):
                         return job
                     if progress is not None:
@@ -248,7 +248,7 @@ class Transport:
         return None
 
     def _get(self, path: str, params: dict[str, str] | None = None) -> object:
-        return parse_json(self._exchange.send("GET", path, params=params).body)
+        return parse_document(self._exchange.send("GET", path, params=params).body)
 
     def _delete(self, path: str, gone_code: str) -> None:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from safelight.service.signing import Signer
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -27,6 +26,7 @@ from safelight.service.rate_limit import RateLimit
 from safelight.service.request_boundary import RequestBoundary
 from safelight.service.served_model import Catalogue, ServedModel
 from safelight.service.settings import Settings
+from safelight.service.signing import Signer
 from safelight.service.stores import Stores
 
 ROUTES = (

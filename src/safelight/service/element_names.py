@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from safelight.service.keysets import RELINEARIZATION
+from safelight.wire.keys import RELINEARIZATION
 
 _RELINEARIZATION_NAME = "relinearization"
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}")  # below 2N = 65536

@@ -10,9 +10,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
-
-from safelight.service.signing import Signer
-from safelight.service.stored_messages import read_request, signed_result
+from functools import partial
 
 from safelight.circuit.program import Program
 from safelight.engine.base import Engine, PreparedProgram, Progress
@@ -25,6 +23,8 @@ from safelight.service.metrics import Metrics
 from safelight.service.progress_board import ProgressBoard
 from safelight.service.refusals import Refusal
 from safelight.service.served_model import Catalogue
+from safelight.service.signing import Signer
+from safelight.service.stored_messages import read_request, signed_result
 from safelight.service.stores import Stores
 
 # A worker looks for jobs this often even if nobody wakes it.
@@ -114,11 +114,11 @@ class Evaluator:
     def _work(self) -> None:
         for model in self._catalogue:
             if not self._stopping.is_set():
-                self._guarded(lambda model=model: self._prepare(model.program))
+                self._guarded(partial(self._prepare, model.program))
         while not self._stopping.is_set():
             job = self._guarded(self._stores.jobs.claim)
             if job is not None:
-                self._guarded(lambda job=job: self._run(job))
+                self._guarded(partial(self._run, job))
                 continue
             with self._wake:
                 if not self._work_waits:
@@ -177,14 +177,21 @@ class Evaluator:
         model = self._catalogue.model(job.model)
         prepared = self._prepare(model.program)
         request_path = self._stores.jobs.request_path(job.client_id, job.id)
-        request = read_request(request_path.read_bytes(), model)
+        ciphertext = read_request(request_path.read_bytes(), model)
         keys, keyset = self._keys.keys(
             job.client_id, job.keyset_id, model.parameters, model.requirements
         )
         started = time.monotonic()
-        output = self._engine.run(prepared, keys, request.ciphertext, self._progress_of(job))
+        output = self._engine.run(prepared, keys, ciphertext, self._progress_of(job))
         evaluate_ms = 1000 * (time.monotonic() - started)
-        result = signed_result(self._signer, model, keyset, request, output, job.request_sha256)
+        result = signed_result(
+            self._signer.private_key,
+            model,
+            output,
+            request_sha256=job.request_sha256,
+            job_id=job.id,
+            keys_digest=keyset.digest(model.requirements),
+        )
         self._stores.jobs.finish(job, result, hashlib.sha256(result).hexdigest(), evaluate_ms)
 
     def _progress_of(self, job: Job) -> Progress:

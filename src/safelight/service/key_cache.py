@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from safelight.service.stored_messages import read_key
 
 from safelight.ckks.ciphertext import EvaluationKeys, KeyRequirements, KeySwitchKey
 from safelight.ckks.parameters import Parameters
 from safelight.engine.base import Engine
 from safelight.errors import MissingKeyError
-from safelight.service.keysets import RELINEARIZATION, Keyset, KeysetStore, needed_levels
+from safelight.service.keysets import Keyset, KeysetStore, needed_levels
+from safelight.service.stored_messages import read_key
+from safelight.wire.keys import RELINEARIZATION
 
 # Which keys, by content: a key that was replaced is another entry.
 _Name = tuple[str, ...]

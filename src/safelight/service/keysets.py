@@ -18,9 +18,7 @@ from safelight.service.database import Database
 from safelight.service.durable_files import move_durably
 from safelight.service.limits import Limits
 from safelight.service.refusals import Refusal
-
-# The relinearisation key among the elements; Galois elements are odd, so 0 is free.
-RELINEARIZATION = 0
+from safelight.wire.keys import RELINEARIZATION, keyset_digest
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,14 @@ class Keyset:
     client_id: str
     parameters_digest: str
     keys: Mapping[int, StoredKey]
+
+    def digest(self, requirements: KeyRequirements) -> bytes:
+        """Names the keys that a program uses, as its results are signed for them."""
+        used = {
+            element: bytes.fromhex(self.keys[element].sha256)
+            for element in needed_levels(requirements)
+        }
+        return keyset_digest(bytes.fromhex(self.parameters_digest), used)
 
     def missing(self, requirements: KeyRequirements) -> dict[int, int]:
         """Element → level for each key that a program needs and that is not there or too low."""

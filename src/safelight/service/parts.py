@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
-from safelight.service.signing import Signer
 from starlette.requests import Request
 
 from safelight.service.evaluator import Evaluator
@@ -19,6 +18,7 @@ from safelight.service.metrics import Metrics
 from safelight.service.rate_limit import RateLimit
 from safelight.service.served_model import Catalogue
 from safelight.service.settings import Settings
+from safelight.service.signing import Signer
 from safelight.service.stores import Stores
 
 _P = ParamSpec("_P")

@@ -70,6 +70,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "the content was made for other parameters",
         "use the parameters of the model",
     ),
+    "model-mismatch": (
+        422,
+        "the request was made for another model or version",
+        "read the model again and make a new request",
+    ),
     "unknown-parameters": (
         422,
         "no served model has these parameters",

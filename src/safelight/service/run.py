@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterable
 
 import uvicorn
-from safelight.service.signing import load_signer
 
 from safelight.engine.base import Engine
 from safelight.service.app import build_app
@@ -26,6 +25,7 @@ from safelight.service.logs import Log, install_server_log
 from safelight.service.parts import Parts
 from safelight.service.served_model import ServedModel
 from safelight.service.settings import Settings
+from safelight.service.signing import load_signer
 from safelight.service.stores import open_stores
 
 

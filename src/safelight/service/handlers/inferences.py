@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from safelight.service.stored_messages import check_request, request_length
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -15,6 +14,7 @@ from safelight.service.job import Job, NewJob
 from safelight.service.limits import MAX_IDEMPOTENCY_KEY_CHARS
 from safelight.service.parts import Parts, client_of, parts_of
 from safelight.service.refusals import Refusal
+from safelight.service.stored_messages import max_request_bytes, read_request
 from safelight.wire.content_digest import content_digest
 
 _IDEMPOTENCY_KEY = re.compile(rf"[\x21-\x7e]{{1,{MAX_IDEMPOTENCY_KEY_CHARS}}}")
@@ -35,10 +35,10 @@ async def submit(request: Request) -> Response:
         levels = {element_name(element): level for element, level in missing.items()}
         raise Refusal("keys-missing", members={"missing": levels})
     idempotency_key = _idempotency_key(request)
-    limit = request_length(model)
+    limit = max_request_bytes(model)
     async with received_body(request, parts.stores.incoming, max_bytes=limit) as body:
         async with parts.parsers:
-            await parts.in_thread(lambda: check_request(body.path.read_bytes(), model, keyset))
+            await parts.in_thread(lambda: read_request(body.path.read_bytes(), model))
         new = NewJob(client_id, keyset_id, model.name, body.sha256, body.size, idempotency_key)
         job, created = await parts.in_thread(parts.stores.jobs.submit, new, body.path)
     if created:

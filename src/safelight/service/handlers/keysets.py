@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from safelight.service.stored_messages import max_key_bytes, read_key
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from safelight.errors import MalformedError
 from safelight.service.bodies import received_body, received_json
 from safelight.service.element_names import element_name, element_of
 from safelight.service.keysets import StoredKey
+from safelight.service.limits import MAX_JSON_BYTES
 from safelight.service.parts import client_of, parts_of
 from safelight.service.refusals import Refusal
+from safelight.service.stored_messages import max_key_bytes, read_key
+from safelight.wire.canonical_json import parse_json
 from safelight.wire.content_digest import content_digest
 
 
@@ -103,8 +105,8 @@ async def delete_keyset(request: Request) -> Response:
 
 def _parameters_digest(body: bytes) -> str:
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
+        document = parse_json(body, MAX_JSON_BYTES)
+    except MalformedError:
         raise Refusal("bad-request") from None
     if not isinstance(document, dict) or set(document) != {"parameters_digest"}:
         raise Refusal("bad-request")

@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from safelight.service.element_names import element_name
-from safelight.service.keysets import RELINEARIZATION, needed_levels
+from safelight.service.keysets import needed_levels
 from safelight.service.parts import parts_of
 from safelight.service.served_model import ServedModel
+from safelight.wire.keys import RELINEARIZATION
 
 
 async def list_models(request: Request) -> Response:
