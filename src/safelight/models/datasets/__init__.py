@@ -1,0 +1,1 @@
+"""Public data sets that models are trained and judged on: NumPy only, splits as published."""

@@ -1,0 +1,45 @@
+"""Images or records of one split with their labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.errors import InputError
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a data set.
+
+    Args:
+        inputs: ``[n, …]``: uint8 images or float64 records.
+        labels: int64 ``[n]`` (one class each) or ``[n, classes]`` of 0 and 1 (several findings).
+    """
+
+    inputs: NDArray[Any]
+    labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) != len(self.labels):
+            raise InputError(f"{len(self.inputs)} inputs but {len(self.labels)} labels")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def where(self, chosen: NDArray[Any]) -> Split:
+        """The part that a mask or a list of positions chooses."""
+        return Split(self.inputs[chosen], self.labels[chosen])
+
+
+def without_repeats_of(split: Split, other: Split) -> tuple[Split, int]:
+    """``split`` without the inputs that ``other`` holds byte for byte, and how many they were.
+
+    An input in two splits lets a model be judged on what it has learned by heart.
+    """
+    known = {record.tobytes() for record in other.inputs}
+    fresh = np.array([record.tobytes() not in known for record in split.inputs], dtype=bool)
+    return split.where(fresh), int((~fresh).sum())
