@@ -7,6 +7,7 @@ input give a choice of classes, and a greedy cover takes few.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -81,7 +82,7 @@ def plan_diagonals(
     values: dict[int, FloatArray] = {}
     order = np.argsort(distance, kind="stable")
     bounds = np.flatnonzero(np.diff(distance[order], prepend=-1, append=-1))
-    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, stop in itertools.pairwise(bounds):
         entries = order[start:stop]
         diagonal = np.zeros(ring)
         np.add.at(diagonal, slot[entries], matrix.values[entries])

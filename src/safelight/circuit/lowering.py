@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,16 +131,9 @@ class _Lowering:
         self, op: AffineOp, op_scale: OpScale, placement: Placement, copies: tuple[int, int]
     ) -> None:
         level = min(self.values[source].level for source, _ in op.terms)
-        divisor = float(
-            np.prod(
-                [
-                    float(q)
-                    for q in self.parameters.primes[level - op_scale.rescales + 1 : level + 1]
-                ]
-            )
-        )
-        if op_scale.rescales:
-            raw_scale = self.waterline * divisor
+        divided = self.parameters.primes[level - op_scale.rescales + 1 : level + 1]
+        if divided:
+            raw_scale = self.waterline * math.prod(map(float, divided))
         else:
             source, weight_bits = op.terms[0][0], op_scale.weight_bits[0]
             raw_scale = self.values[source].scale * 2.0**weight_bits

@@ -25,8 +25,8 @@ Vector = NDArray[np.float64]
 class LinearTransform:
     """``dst = Σ_d diagonal_d ⊙ rotate(src, d)``: a matrix times a vector, by its diagonals.
 
-    Evaluated as baby-step giant-step: d = giant + baby, and
-    ``dst = Σ_giant rotate(Σ_baby rotate(diagonal_{giant+baby}, −giant) ⊙ rotate(src, baby), giant)``.
+    Evaluated as baby-step giant-step, d = g + b:
+    ``dst = Σ_g rotate(Σ_b rotate(diagonal_{g+b}, −g) ⊙ rotate(src, b), g)``.
 
     **Cost**: one level's worth of scale; one hoisted rotation for each non-zero baby step, one
     rotation for each non-zero giant step, one plaintext product for each diagonal.
@@ -51,7 +51,7 @@ class LinearTransform:
 
 @dataclass(frozen=True)
 class RotateAndSum:
-    """``v = src``, then ``v = v + rotate(v, k)`` for each k of ``rotations`` in order; ``dst = v``."""
+    """``v = src``, then ``v = v + rotate(v, k)`` for each k in order; ``dst = v``."""
 
     dst: int
     src: int

@@ -30,11 +30,12 @@ def evaluate_all(graph: Graph, inputs: FloatArray) -> dict[str, FloatArray]:
 
 
 def _apply(layer: Layer, inputs: list[FloatArray]) -> FloatArray:
-    value, arrays = inputs[0], layer.arrays
+    value: FloatArray = inputs[0]
+    arrays = layer.arrays
     if layer.op == "conv2d":
         weight = arrays["weight"]
         windows = _windows(layer, value, (weight.shape[2], weight.shape[3]))
-        result = np.einsum("rchwij,ocij->rohw", windows, weight, optimize=True)
+        result: FloatArray = np.einsum("rchwij,ocij->rohw", windows, weight, optimize=True)
         return result + arrays.get("bias", np.zeros(len(weight)))[:, None, None]
     if layer.op == "average_pool":
         return np.asarray(_windows(layer, value, layer.sizes["kernel"]).mean(axis=(-2, -1)))
@@ -45,7 +46,8 @@ def _apply(layer: Layer, inputs: list[FloatArray]) -> FloatArray:
         factor = arrays["weight"] / np.sqrt(arrays["variance"] + layer.epsilon)
         shape = (-1,) + (1,) * (value.ndim - 2)
         centred = value - arrays["mean"].reshape(shape)
-        return centred * factor.reshape(shape) + arrays["bias"].reshape(shape)
+        normalised: FloatArray = centred * factor.reshape(shape)
+        return normalised + arrays["bias"].reshape(shape)
     if layer.op == "polynomial":
         shape = (-1,) + (1,) * (value.ndim - 2)
         coefficients = np.atleast_2d(arrays["coefficients"])
@@ -54,7 +56,7 @@ def _apply(layer: Layer, inputs: list[FloatArray]) -> FloatArray:
             result = result * value + column.reshape(shape)
         return result
     if layer.op == "add":
-        return np.add(value, inputs[1])
+        return value + inputs[1]
     return value.reshape(len(value), -1)  # flatten
 
 

@@ -33,7 +33,7 @@ class OpScale:
     """What is done at one operation.
 
     Args:
-        weight_bits: Scale of the diagonals of each term of an affine operation; empty for a product.
+        weight_bits: Scale of the diagonals of each term; empty for a product.
         rescales: How many primes are divided out after it.
     """
 

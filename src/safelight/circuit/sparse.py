@@ -61,9 +61,8 @@ class SparseMatrix:
         """Matrix times vector, or times each row of ``[records, columns]``."""
         if vector.ndim == 2:
             return np.stack([self.apply(row) for row in vector])
-        return np.bincount(
-            self.rows, weights=self.values * vector[self.cols], minlength=self.shape[0]
-        )
+        products: FloatArray = self.values * vector[self.cols]
+        return np.bincount(self.rows, products, self.shape[0]).astype(np.float64)
 
     def compose(self, inner: SparseMatrix) -> SparseMatrix:
         """The product ``self · inner``."""

@@ -40,7 +40,7 @@ class Ciphertext:
     @property
     def level(self) -> int:
         """How many rescalings are left."""
-        return self.residues.shape[1] - 1
+        return int(self.residues.shape[1]) - 1
 
     def __repr__(self) -> str:
         return (
