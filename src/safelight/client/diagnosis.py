@@ -78,7 +78,8 @@ def decide(signature: Signature, probabilities: NDArray[np.float64]) -> NDArray[
     if len(outputs.classes) == 2:
         positive = outputs.classes.index(outputs.positive)
         above = probabilities[:, positive] >= outputs.threshold
-        return np.where(above, positive, 1 - positive).astype(np.int64)
+        decided: NDArray[np.int64] = np.where(above, positive, 1 - positive).astype(np.int64)
+        return decided
     return np.argmax(probabilities, axis=1).astype(np.int64)
 
 

@@ -47,7 +47,7 @@ def run_service(
     install_server_log(log)
     engine = choose_engine(settings.engine) if engine is None else engine
     if models is None:
-        from safelight.models.registry import served_models
+        from safelight.service.shipped_models import served_models
 
         models = served_models(settings.models)
     stores = open_stores(settings.data, settings.limits)
