@@ -9,7 +9,8 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.encaps import encapsulate
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, generate_uid
 
 _NIFTI_CODES = {"u1": (2, 8), "i2": (4, 16), "i4": (8, 32), "f4": (16, 32), "f8": (64, 64)}
 
@@ -53,7 +54,12 @@ def build_dicom(
     dataset["PixelData"].VR = "OB" if dataset.BitsAllocated <= 8 and not big else "OW"
     for keyword, value in attributes.items():
         setattr(dataset, keyword, value)
-    if encode:
+    if encode == JPEG2000Lossless:
+        codestream = build_picture(pixels, "JPEG2000", no_jp2=True)
+        dataset.PixelData = encapsulate([codestream])
+        dataset["PixelData"].VR = "OB"
+        dataset.file_meta.TransferSyntaxUID = encode
+    elif encode:
         dataset.compress(encode, generate_instance_uid=False)
     out = io.BytesIO()
     dataset.save_as(

@@ -2,7 +2,7 @@
 
 1. Bound what a deflated file expands to; read the data set.
 2. Find rows, columns, frames; refuse absurd ones; check each compressed frame's own size.
-3. Decode the chosen frames with the decoders named below, in that order.
+3. Decode the chosen frames with the decoders of `safelight.imaging.dicom_syntaxes`.
 4. Hand the samples with plain attributes to `safelight.imaging.dicom_rendering`.
 
 **Security**: pydicom's messages may quote values of the data set. None of them reaches ours, and
@@ -19,10 +19,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 import pydicom
 from pydicom import uid
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import generate_frames, get_frame
 from pydicom.pixels.utils import pixel_array
 
@@ -30,38 +29,22 @@ from safelight.errors import ImageError
 from safelight.imaging.codestream_size import jpeg2000_size, jpeg_size
 from safelight.imaging.decoding_errors import DAMAGED_HINT, decoding_errors
 from safelight.imaging.dicom_meta import check_deflated
+from safelight.imaging.dicom_syntaxes import (
+    DECODERS,
+    ISOLATED_DECODERS,
+    JPEG2000_FAMILY,
+    NATIVE,
+    RLE_LOSSLESS,
+    SUPPORTED,
+)
 from safelight.imaging.image import Samples
-from safelight.imaging.jpeg_extended import decode_jpeg_extended
+from safelight.imaging.isolated_decoding import CodestreamKind, decode_isolated
 from safelight.imaging.limits import check_frame_size, check_sample_count
 
 logging.getLogger("pydicom").propagate = False
 
-# Pillow first where it can: its libjpeg-turbo and OpenJPEG (2.5.4) are the best maintained. GDCM's
-# OpenJPEG is 2.3.0, with known faults, and is never asked for JPEG 2000. pylibjpeg-libjpeg is GPL.
-_DECODERS: dict[str, tuple[str, ...]] = {
-    uid.JPEGBaseline8Bit: ("pillow", "gdcm"),
-    uid.JPEGExtended12Bit: ("pillow", "gdcm"),
-    uid.JPEGLossless: ("gdcm",),
-    uid.JPEGLosslessSV1: ("gdcm",),
-    uid.JPEGLSLossless: ("pyjpegls",),
-    uid.JPEGLSNearLossless: ("pyjpegls",),
-    uid.JPEG2000Lossless: ("pillow", "pylibjpeg"),
-    uid.JPEG2000: ("pillow", "pylibjpeg"),
-    uid.HTJ2KLossless: ("pylibjpeg",),
-    uid.HTJ2KLosslessRPCL: ("pylibjpeg",),
-    uid.HTJ2K: ("pylibjpeg",),
-    uid.RLELossless: ("pylibjpeg", "pydicom"),
-}
-_NATIVE = frozenset(
-    [
-        uid.ImplicitVRLittleEndian,
-        uid.ExplicitVRLittleEndian,
-        uid.DeflatedExplicitVRLittleEndian,
-        uid.ExplicitVRBigEndian,
-    ]
-)
-_JPEG2000_FAMILY = frozenset([*uid.JPEG2000TransferSyntaxes, uid.HTJ2K, uid.HTJ2KLossless,
-                              uid.HTJ2KLosslessRPCL])  # fmt: skip
+# What samples are once a decoder has undone subsampling or JPEG 2000's colour transform.
+_DECODED_PHOTOMETRIC = {"YBR_FULL_422": "YBR_FULL", "YBR_ICT": "RGB", "YBR_RCT": "RGB"}
 _PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -151,11 +134,9 @@ class DicomFile:
         if frame is None:
             check_sample_count((self._geometry.frames, *self.frame_shape))
         with translated("the pixel data"):
-            if self._syntax in _NATIVE:
+            if self._syntax in NATIVE:
                 return pixel_array(self._dataset, index=frame)
             self._check_codestreams(frame)
-            if self._is_twelve_bit_jpeg():
-                return self._decode_twelve_bit_jpeg(frame)
             return self._decode_compressed(frame)
 
     def _check_holds_pixels(self) -> None:
@@ -172,7 +153,7 @@ class DicomFile:
                 "the DICOM file does not state its transfer syntax",
                 hint="export it again as a DICOM Part 10 file",
             )
-        if syntax not in _NATIVE and syntax not in _DECODERS:
+        if syntax not in SUPPORTED:
             named = f" {syntax}" if re.fullmatch(r"[0-9.]{1,64}", syntax) else ""
             raise ImageError(
                 f"the DICOM transfer syntax{named} is not supported",
@@ -213,9 +194,9 @@ class DicomFile:
 
     def _check_codestreams(self, frame: int | None) -> None:
         """Refuses a frame whose own header announces another size than the data set."""
-        if self._syntax == uid.RLELossless:
+        if self._syntax == RLE_LOSSLESS:
             return  # has no size of its own
-        measure = jpeg2000_size if self._syntax in _JPEG2000_FAMILY else jpeg_size
+        measure = jpeg2000_size if self._syntax in JPEG2000_FAMILY else jpeg_size
         for codestream in self._codestreams(frame):
             if measure(codestream) != (self._geometry.rows, self._geometry.columns):
                 raise ImageError(
@@ -223,28 +204,43 @@ class DicomFile:
                     hint=DAMAGED_HINT,
                 )
 
-    def _is_twelve_bit_jpeg(self) -> bool:
-        return self._syntax == uid.JPEGExtended12Bit and int(self._dataset.BitsStored) > 8
-
-    def _decode_twelve_bit_jpeg(self, frame: int | None) -> Samples:
-        if self._geometry.samples != 1 or self._dataset.get("PixelRepresentation"):
-            raise ImageError(
-                "12-bit JPEG is read for unsigned grey images only",
-                hint="export the image uncompressed",
-            )
-        decoded = [
-            decode_jpeg_extended(
-                codestream, rows=self._geometry.rows, columns=self._geometry.columns
-            )
-            for codestream in self._codestreams(frame)
-        ]
-        return decoded[0] if len(decoded) == 1 else np.stack(decoded)
-
     def _decode_compressed(self, frame: int | None) -> Samples:
-        decoders = _DECODERS[self._syntax]
-        for decoder in decoders[:-1]:
-            try:
-                return pixel_array(self._dataset, index=frame, decoding_plugin=decoder)
-            except Exception:  # noqa: BLE001, S112 - the next decoder may know this variant
-                continue
-        return pixel_array(self._dataset, index=frame, decoding_plugin=decoders[-1])
+        decoder = DECODERS.get(self._syntax)
+        if decoder is None:
+            return self._decode_isolated(frame)
+        try:
+            return pixel_array(self._dataset, index=frame, decoding_plugin=decoder)
+        except Exception:
+            if self._syntax not in ISOLATED_DECODERS:
+                raise
+            return self._decode_isolated(frame)
+
+    def _decode_isolated(self, frame: int | None) -> Samples:
+        """Decodes elsewhere, then lets pydicom read the samples as an uncompressed image."""
+        dataset = self._dataset
+        photometric = str(dataset.PhotometricInterpretation)
+        decoded = decode_isolated(
+            list(self._codestreams(frame)),
+            CodestreamKind(
+                codec=ISOLATED_DECODERS[self._syntax],
+                rows=self._geometry.rows,
+                columns=self._geometry.columns,
+                samples=self._geometry.samples,
+                bits_allocated=int(dataset.BitsAllocated),
+                bits_stored=int(dataset.BitsStored),
+                signed=bool(dataset.PixelRepresentation),
+                syntax=str(self._syntax),
+                photometric=photometric,
+            ),
+        )
+        native = Dataset()
+        native.file_meta = FileMetaDataset()
+        native.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+        native.NumberOfFrames, native.Rows, native.Columns, native.SamplesPerPixel = decoded.shape
+        native.BitsAllocated = native.BitsStored = decoded.dtype.itemsize * 8
+        native.HighBit = native.BitsStored - 1
+        native.PixelRepresentation = int(decoded.dtype.kind == "i")
+        native.PhotometricInterpretation = _DECODED_PHOTOMETRIC.get(photometric, photometric)
+        native.PlanarConfiguration = 0
+        native.PixelData = decoded.tobytes()
+        return pixel_array(native)
