@@ -144,7 +144,7 @@ def _md5(content: bytes) -> str:
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     names = [f"{split}_{kind}" for split in _SPLITS for kind in ("images", "labels")]
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             missing = [name for name in names if name not in file.files]
             if missing:
                 raise InputError(f"{path.name} has no {', '.join(missing)}")
