@@ -1,0 +1,104 @@
+#include "buffer.hpp"
+
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <new>
+#include <utility>
+#include <vector>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace safelight {
+
+namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kCacheLine = 64;
+// What one program at N = 32768 needs at once, some times over; more goes back to the system.
+constexpr size_t kStoreLimit = size_t{192} << 20;
+
+struct Store {
+  std::mutex mutex;
+  std::multimap<size_t, void*> blocks;
+  size_t bytes = 0;
+};
+
+// Never destroyed: buffers may outlive static destruction.
+Store& store() {
+  static auto* instance = new Store;
+  return *instance;
+}
+
+size_t rounded(size_t bytes) {
+  const size_t unit = bytes >= kHugePage ? kHugePage / 8 : size_t{4096};
+  return (bytes + unit - 1) / unit * unit;
+}
+
+void* allocate(size_t bytes) {
+  const size_t alignment = bytes >= kHugePage ? kHugePage : kCacheLine;
+  void* data = nullptr;
+  if (posix_memalign(&data, alignment, bytes) != 0) throw std::bad_alloc();
+#if defined(__linux__)
+  if (bytes >= kHugePage) madvise(data, bytes, MADV_HUGEPAGE);
+#endif
+  return data;
+}
+
+}  // namespace
+
+Buffer::Buffer(size_t bytes) : size_(rounded(bytes)) {
+  {
+    const std::lock_guard lock(store().mutex);
+    const auto found = store().blocks.find(size_);
+    if (found != store().blocks.end()) {
+      data_ = found->second;
+      store().blocks.erase(found);
+      store().bytes -= size_;
+      return;
+    }
+  }
+  data_ = allocate(size_);
+}
+
+Buffer::~Buffer() {
+  if (data_ == nullptr) return;
+  {
+    const std::lock_guard lock(store().mutex);
+    if (store().bytes + size_ <= kStoreLimit) {
+      try {
+        store().blocks.emplace(size_, data_);
+        store().bytes += size_;
+        return;
+      } catch (const std::bad_alloc&) {  // then it is simply freed
+      }
+    }
+  }
+  std::free(data_);
+}
+
+Buffer::Buffer(Buffer&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+Buffer& Buffer::operator=(Buffer&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+uint64_t* thread_scratch(unsigned slot, size_t words) {
+  thread_local Buffer scratch[4];
+  if (scratch[slot].size() < words * sizeof(uint64_t)) {
+    scratch[slot] = Buffer(words * sizeof(uint64_t));
+  }
+  return scratch[slot].words();
+}
+
+size_t stored_bytes() {
+  const std::lock_guard lock(store().mutex);
+  return store().bytes;
+}
+
+}  // namespace safelight

@@ -1,0 +1,37 @@
+// Aligned memory that is reused.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace safelight {
+
+// A block aligned to a cache line (large ones to a huge page). Returned to a process-wide store
+// when it goes; the store keeps a bounded amount for the next request.
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(size_t bytes);
+  ~Buffer();
+  Buffer(Buffer&& other) noexcept;
+  Buffer& operator=(Buffer&& other) noexcept;
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  uint64_t* words() const { return static_cast<uint64_t*>(data_); }
+  uint8_t* bytes() const { return static_cast<uint8_t*>(data_); }
+  size_t size() const { return size_; }
+
+ private:
+  void* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+// Scratch of the calling thread, at least `words` long; `slot` (0 … 3) tells uses apart.
+uint64_t* thread_scratch(unsigned slot, size_t words);
+
+// Bytes that the store keeps for reuse.
+size_t stored_bytes();
+
+}  // namespace safelight

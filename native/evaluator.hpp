@@ -1,0 +1,120 @@
+// Ciphertexts and the primitives on them.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "buffer.hpp"
+#include "context.hpp"
+
+namespace safelight {
+
+// Consecutive rows of N words.
+class Rows2D {
+ public:
+  Rows2D() = default;
+  Rows2D(size_t rows, size_t n) : buffer_(rows * n * sizeof(uint64_t)), n_(n), rows_(rows) {}
+  uint64_t* row(size_t i) const { return buffer_.words() + i * n_; }
+  size_t rows() const { return rows_; }
+
+ private:
+  Buffer buffer_;
+  size_t n_ = 0;
+  size_t rows_ = 0;
+};
+
+// A ciphertext of two components. In the basis q_0 … q_level or, `extended`, also P and then P
+// times as large: what a key switch leaves before it is divided by P. Dividing late lets sums of
+// key switches share one division. Never changed once made, so rows may be shared.
+struct Value {
+  size_t level = 0;
+  bool extended = false;
+  std::shared_ptr<const Rows2D> owner;
+  std::vector<uint64_t*> rows[2];
+
+  bool empty() const { return rows[0].empty(); }
+};
+
+Value make_value(const Context& context, size_t level, bool extended);
+
+// How a residue is read as a digit: see Lift. Programs use `centred`, whose key switches are 25
+// times more exact; `seal` gives SEAL's bits.
+enum class Digits { centred, seal };
+
+// One key-switching key in operand form, lanes arranged for its automorphism.
+struct SwitchKey {
+  SwitchKey() = default;
+  SwitchKey(SwitchKey&&) = default;
+  SwitchKey& operator=(SwitchKey&&) = default;
+
+  size_t level = 0;
+  uint64_t element = 1;
+  std::vector<Buffer> rows;  // q_0 … q_level, P: [chunk][digit][component][64]
+  size_t bytes() const;
+};
+
+// `residues`: [level + 1][2][level + 2][N] in SEAL's order, the special prime last.
+// Throws std::invalid_argument for a residue at or above its prime.
+SwitchKey load_switch_key(const Context& context, size_t level, uint64_t element,
+                          const uint64_t* residues);
+
+// The digits of a polynomial modulo every prime of the extended basis, transformed and interleaved
+// as KeyProduct reads them. Shared by all rotations of one ciphertext.
+struct Decomposition {
+  size_t level = 0;
+  Rows2D rows;  // level + 2 rows of (level + 1) N words
+};
+
+// `c1`: level + 1 rows. `rotation`: with Digits::seal, the automorphism that is to follow.
+Decomposition decompose(const Context& context, const std::vector<uint64_t*>& c1, size_t level,
+                        Digits digits, const Galois* rotation);
+// Of P^-1 times level + 2 rows in the extended basis.
+Decomposition decompose_extended(const Context& context, const std::vector<uint64_t*>& c1,
+                                 size_t level, Digits digits);
+
+// What one row of a key switch reads; `digits_rows` is the decomposition.
+KeyProduct key_product(const Context& context, const Decomposition& decomposition,
+                       const SwitchKey& key, size_t row, size_t extra_terms);
+
+// out = σ(Σ digit ⊙ key + addends): an extended value. `addend` joins component 0 before the
+// automorphism (a value that is not extended is multiplied by P first).
+void switch_into(const Context& context, const Decomposition& decomposition, const SwitchKey& key,
+                 const Value* addend, bool accumulate, Value& out);
+
+Value divide_by_special(const Context& context, const Value& extended);
+Value rescale(const Context& context, const Value& value);  // either basis
+Value drop_level(const Context& context, const Value& value, size_t level);
+
+Value add(const Context& context, const Value& a, const Value& b);
+Value multiply_special(const Context& context, const Value& value);  // into the extended basis
+Value multiply(const Context& context, const Value& a, const Value& b, const SwitchKey& key,
+               Digits digits);
+Value rotate(const Context& context, const Value& value, const SwitchKey& key, Digits digits);
+// Several rotations that share one decomposition.
+std::vector<Value> rotate_hoisted(const Context& context, const Value& value,
+                                  const std::vector<const SwitchKey*>& keys, Digits digits);
+
+// A plaintext at some level: reduced rows, or operands to multiply by.
+struct Plain {
+  Rows2D rows;
+};
+struct PlainOperand {
+  PlainOperand() = default;
+  PlainOperand(PlainOperand&&) = default;
+  PlainOperand& operator=(PlainOperand&&) = default;
+
+  std::vector<Buffer> rows;
+};
+// `coefficients`: N integers as doubles, of any size.
+void encode_row(const Context& context, size_t prime, const double* coefficients, uint64_t factor,
+                uint64_t* transformed);  // canonical integers
+Plain encode_plain(const Context& context, const double* coefficients, size_t level);
+PlainOperand encode_operand(const Context& context, const double* coefficients, size_t level);
+Value add_plain(const Context& context, const Value& value, const Plain& plain);
+Value multiply_plain(const Context& context, const Value& value, const PlainOperand& plain);
+
+// [2][level + 1][N] integers below their primes, checked.
+Value import_value(const Context& context, const uint64_t* residues, size_t level);
+void export_value(const Context& context, const Value& value, uint64_t* residues);
+
+}  // namespace safelight

@@ -1,0 +1,201 @@
+// Key switching: decomposition into digits, products with keys, division by the special prime.
+#include <stdexcept>
+
+#include "evaluator.hpp"
+#include "thread_pool.hpp"
+
+namespace safelight {
+
+namespace {
+
+Lift raw_lift() { return Lift{}; }
+
+void transform_digits(const Context& context, const Rows2D& coefficients, size_t level,
+                      Lift::Mode mode, const Galois* galois,
+                      const std::vector<uint64_t*>* transformed, Decomposition& out) {
+  const size_t digits = level + 1;
+  const size_t n = context.n;
+  // one task a row and digit: a transform each
+  parallel_for((level + 2) * digits, [&](size_t task) {
+    const size_t j = task / digits, i = task % digits;
+    const size_t prime = context.prime_of_row(j, level);
+    uint64_t* dst = out.rows.row(j) + (i << context.k.log_width);
+    if (i == j && transformed != nullptr) {
+      context.k.copy_strided(dst, digits, (*transformed)[i], n);
+      return;
+    }
+    const Lift lift = i == j ? raw_lift() : context.lift(i, prime, mode, galois);
+    context.k.forward(dst, digits, coefficients.row(i), lift, thread_scratch(0, n),
+                      context.tables[prime], context.moduli[prime]);
+  });
+}
+
+}  // namespace
+
+size_t SwitchKey::bytes() const {
+  size_t sum = 0;
+  for (const Buffer& row : rows) sum += row.size();
+  return sum;
+}
+
+SwitchKey load_switch_key(const Context& context, size_t level, uint64_t element,
+                          const uint64_t* residues) {
+  const size_t n = context.n, digits = level + 1, rows = level + 2;
+  for (size_t i = 0; i < digits * 2 * rows; ++i) {
+    const uint64_t q = context.moduli[context.prime_of_row(i % rows, level)].q;
+    const uint64_t* row = residues + i * n;
+    uint64_t above = 0;
+    for (size_t x = 0; x < n; ++x) above |= static_cast<uint64_t>(row[x] >= q);
+    if (above != 0) throw std::invalid_argument("a residue of a key is not below its prime");
+  }
+  SwitchKey key;
+  key.level = level;
+  key.element = element;
+  const GaloisMap* map = element == 1 ? nullptr : &context.galois(element).map;
+  for (size_t j = 0; j < rows; ++j) {
+    const size_t prime = context.prime_of_row(j, level);
+    const size_t bytes = context.operand_bytes(prime);
+    // vectors are read whole: the last one looks past the end
+    key.rows.emplace_back(digits * 2 * n * bytes + 64);
+    const size_t chunk_stride = digits * 2 * kChunk * bytes;
+    for (size_t part = 0; part < digits * 2; ++part) {
+      context.k.store_operands(key.rows.back().bytes() + part * kChunk * bytes, chunk_stride,
+                               static_cast<uint32_t>(bytes), residues + (part * rows + j) * n, map,
+                               n, context.moduli[prime]);
+    }
+  }
+  return key;
+}
+
+Decomposition decompose(const Context& context, const std::vector<uint64_t*>& c1, size_t level,
+                        Digits digits, const Galois* rotation) {
+  const size_t n = context.n;
+  const Rows2D coefficients(level + 1, n);
+  parallel_for(level + 1, [&](size_t i) {
+    context.k.inverse(coefficients.row(i), c1[i], thread_scratch(0, n), context.tables[i],
+                      context.moduli[i]);
+  });
+  Decomposition out{level, Rows2D(level + 2, (level + 1) * n)};
+  const Lift::Mode mode = digits == Digits::centred ? Lift::centred
+                          : rotation != nullptr     ? Lift::signs
+                                                    : Lift::raw;
+  transform_digits(context, coefficients, level, mode, rotation, &c1, out);
+  return out;
+}
+
+Decomposition decompose_extended(const Context& context, const std::vector<uint64_t*>& c1,
+                                 size_t level, Digits digits) {
+  const size_t n = context.n, special = context.special();
+  const Rows2D coefficients(level + 2, n);
+  parallel_for(level + 2, [&](size_t j) {
+    const size_t prime = context.prime_of_row(j, level);
+    context.k.inverse(coefficients.row(j), c1[j], thread_scratch(0, n), context.tables[prime],
+                      context.moduli[prime]);
+  });
+  parallel_for(level + 1, [&](size_t j) {
+    context.k.subtract_scale(coefficients.row(j), coefficients.row(j), coefficients.row(level + 1),
+                             context.lift(special, j, Lift::centred),
+                             context.negated_inverse[special][j], n, context.moduli[j]);
+  });
+  Decomposition out{level, Rows2D(level + 2, (level + 1) * n)};
+  transform_digits(context, coefficients, level,
+                   digits == Digits::centred ? Lift::centred : Lift::raw, nullptr, nullptr, out);
+  return out;
+}
+
+KeyProduct key_product(const Context& context, const Decomposition& decomposition,
+                       const SwitchKey& key, size_t row, size_t extra_terms) {
+  const size_t level = decomposition.level;
+  const size_t prime = context.prime_of_row(row, level);
+  const size_t key_row = row <= level ? row : key.level + 1;
+  KeyProduct product{};
+  product.digits = decomposition.rows.row(row);
+  product.digit_count = static_cast<uint32_t>(level + 1);
+  product.digit_stride = product.digit_count;
+  product.key = key.rows[key_row].bytes();
+  product.operand_bytes = context.operand_bytes(prime);
+  product.key_chunk_bytes = (key.level + 1) * 2 * kChunk * product.operand_bytes;
+  product.steps = context.lazy_steps(prime, level + 1 + extra_terms);
+  product.map = key.element == 1 ? nullptr : &context.galois(key.element).map;
+  return product;
+}
+
+void switch_into(const Context& context, const Decomposition& decomposition, const SwitchKey& key,
+                 const Value* addend, bool accumulate, Value& out) {
+  const size_t level = decomposition.level;
+  if (key.level < level) throw std::invalid_argument("a key is trimmed below the level");
+  const size_t chunks = context.n / kChunk;
+  const size_t parts = 2;  // of a row: finer tasks than rows
+  parallel_for((level + 2) * parts, [&](size_t task) {
+    const size_t j = task / parts, part = task % parts;
+    const size_t prime = context.prime_of_row(j, level);
+    KeyProduct product = key_product(context, decomposition, key, j, addend == nullptr ? 0 : 1);
+    if (addend != nullptr && (addend->extended || j <= level)) {
+      product.addend = addend->rows[0][j];
+      product.addend_operand = addend->extended ? 0 : context.special_operand[j];
+    }
+    product.accumulate = accumulate ? 1 : 0;
+    context.k.key_product(product, out.rows[0][j], out.rows[1][j], chunks * part / parts,
+                          chunks * (part + 1) / parts, context.moduli[prime]);
+  });
+}
+
+// round(x / P) = (x − [x]_P) / P with [x]_P centred.
+Value divide_by_special(const Context& context, const Value& extended) {
+  const size_t n = context.n, level = extended.level, special = context.special();
+  const Rows2D rest(2, n);
+  parallel_for(2, [&](size_t c) {
+    context.k.inverse(rest.row(c), extended.rows[c][level + 1], thread_scratch(0, n),
+                      context.tables[special], context.moduli[special]);
+  });
+  Value out = make_value(context, level, false);
+  parallel_for(2 * (level + 1), [&](size_t task) {
+    const size_t c = task / (level + 1), j = task % (level + 1);
+    uint64_t* lifted = thread_scratch(1, n);
+    context.k.forward(lifted, 1, rest.row(c), context.lift(special, j, Lift::centred),
+                      thread_scratch(0, n), context.tables[j], context.moduli[j]);
+    context.k.subtract_scale(out.rows[c][j], extended.rows[c][j], lifted, raw_lift(),
+                             context.negated_inverse[special][j], n, context.moduli[j]);
+  });
+  return out;
+}
+
+// Of an extended value: the two divisions in turn, exactly, but with one transform for each row.
+// With t = [x]_P and u = [(x − t)/P]_q_l: ((x − t)/P − u)/q_l = (x − (t + P u)) / (P q_l).
+Value rescale(const Context& context, const Value& value) {
+  const size_t n = context.n, level = value.level, special = context.special();
+  if (level == 0) throw std::invalid_argument("there is no level left to rescale");
+  const Rows2D rest(4, n);  // t, u of each component
+  parallel_for(2, [&](size_t c) {
+    uint64_t* u = rest.row(2 + c);
+    context.k.inverse(u, value.rows[c][level], thread_scratch(0, n), context.tables[level],
+                      context.moduli[level]);
+    if (!value.extended) return;
+    uint64_t* t = rest.row(c);
+    context.k.inverse(t, value.rows[c][level + 1], thread_scratch(0, n), context.tables[special],
+                      context.moduli[special]);
+    context.k.subtract_scale(u, u, t, context.lift(special, level, Lift::centred),
+                             context.negated_inverse[special][level], n, context.moduli[level]);
+  });
+  Value out = make_value(context, level - 1, false);
+  parallel_for(2 * level, [&](size_t task) {
+    const size_t c = task / level, j = task % level;
+    const Modulus& m = context.moduli[j];
+    uint64_t* lifted = thread_scratch(1, n);
+    const uint64_t* u = rest.row(2 + c);
+    if (value.extended) {
+      context.k.combine(lifted, rest.row(c), context.lift(special, j, Lift::centred), u,
+                        context.lift(level, j, Lift::centred), context.special_constant[j], n, m);
+      context.k.forward(lifted, 1, lifted, raw_lift(), thread_scratch(0, n), context.tables[j], m);
+    } else {
+      context.k.forward(lifted, 1, u, context.lift(level, j, Lift::centred), thread_scratch(0, n),
+                        context.tables[j], m);
+    }
+    const Constant& inverse = value.extended ? context.negated_inverse_with_special[level][j]
+                                             : context.negated_inverse[level][j];
+    context.k.subtract_scale(out.rows[c][j], value.rows[c][j], lifted, raw_lift(), inverse, n, m);
+  });
+  return out;
+}
+
+}  // namespace safelight

@@ -1,0 +1,194 @@
+#include "linear_transform.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "thread_pool.hpp"
+
+namespace safelight {
+
+size_t KeySet::bytes() const {
+  size_t sum = relinearization ? relinearization->bytes() : 0;
+  for (const auto& [element, key] : galois) sum += key.bytes();
+  return sum;
+}
+
+const SwitchKey& KeySet::rotation(uint64_t element) const {
+  const auto found = galois.find(element);
+  if (found == galois.end()) {
+    throw std::invalid_argument("no key for Galois element " + std::to_string(element));
+  }
+  return found->second;
+}
+
+LinearTransform::LinearTransform(const Context& context, size_t level,
+                                 std::vector<uint64_t> babies, std::vector<Giant> giants)
+    : level_(level), babies_(std::move(babies)), giants_(std::move(giants)) {
+  if (level > context.max_level() || babies_.empty() || giants_.empty()) {
+    throw std::invalid_argument("a linear transform without diagonals, or above the top level");
+  }
+  const auto moves = [](uint64_t element) { return element != 1; };
+  rotates_before_ = std::any_of(babies_.begin(), babies_.end(), moves);
+  rotates_after_ = std::any_of(giants_.begin(), giants_.end(),
+                               [&](const Giant& giant) { return moves(giant.element); });
+  for (const Giant& giant : giants_) {
+    for (const uint32_t baby : giant.babies) {
+      if (baby >= babies_.size()) throw std::invalid_argument("a baby step is out of range");
+    }
+  }
+  const size_t rows = level_ + 1 + (rotates_before_ ? 1 : 0);
+  for (size_t j = 0; j < rows; ++j) {
+    size_t terms = 0;
+    for (const Giant& giant : giants_) {
+      for (const uint32_t baby : giant.babies) terms += in_row(j, baby) ? 1 : 0;
+    }
+    terms_.push_back(terms);
+    rows_.emplace_back(terms * context.row_operand_bytes(context.prime_of_row(j, level_)) + 64);
+  }
+}
+
+// Baby step 0, brought into the extended basis by a factor P, is 0 modulo P.
+bool LinearTransform::in_row(size_t row, uint32_t baby) const {
+  return row <= level_ || babies_[baby] != 1;
+}
+
+void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t term,
+                                   const double* coefficients) {
+  if (giant >= giants_.size() || term >= giants_[giant].babies.size()) {
+    throw std::invalid_argument("a diagonal is out of range");
+  }
+  const uint32_t baby = giants_[giant].babies[term];
+  // What joins the extended basis without a key switch carries the factor P here.
+  const bool times_special = rotates_before_ ? babies_[baby] == 1
+                                             : rotates_after_ && giants_[giant].element == 1;
+  for (size_t j = 0; j < rows_.size(); ++j) {
+    if (!in_row(j, baby)) continue;
+    size_t before = 0;
+    for (size_t g = 0; g <= giant; ++g) {
+      const size_t count = g == giant ? term : giants_[g].babies.size();
+      for (size_t t = 0; t < count; ++t) before += in_row(j, giants_[g].babies[t]) ? 1 : 0;
+    }
+    const size_t prime = context.prime_of_row(j, level_);
+    const Modulus& m = context.moduli[prime];
+    const uint64_t factor =
+        times_special ? context.moduli[context.special()].q % m.q : uint64_t{1};
+    uint64_t* row = thread_scratch(3, context.n);
+    encode_row(context, prime, coefficients, factor, row);
+    const uint32_t bytes = context.operand_bytes(prime);
+    context.k.store_operands(rows_[j].bytes() + before * kChunk * bytes,
+                             terms_[j] * kChunk * bytes, bytes, row, nullptr, context.n, m);
+  }
+}
+
+size_t LinearTransform::bytes() const {
+  size_t sum = 0;
+  for (const Buffer& row : rows_) sum += row.size();
+  return sum;
+}
+
+// Σ_baby diagonal ⊙ rotate(src, baby) for each giant step. The one of giant step 0 is returned, the
+// others are appended to `sums` in order.
+Value LinearTransform::inner_sums(const Context& context, const Value& src, const KeySet& keys,
+                                  Digits digits, std::vector<Value>& sums) const {
+  Decomposition decomposition;
+  std::vector<const SwitchKey*> baby_keys(babies_.size(), nullptr);
+  if (rotates_before_) {
+    decomposition = decompose(context, src.rows[1], level_, digits, nullptr);
+    for (size_t b = 0; b < babies_.size(); ++b) {
+      if (babies_[b] == 1) continue;
+      baby_keys[b] = &keys.rotation(babies_[b]);
+      if (baby_keys[b]->level < level_) {
+        throw std::invalid_argument("a key is trimmed below the level");
+      }
+    }
+  }
+
+  Value still;
+  std::vector<Value*> outs(giants_.size());
+  sums.reserve(giants_.size());
+  for (size_t g = 0; g < giants_.size(); ++g) {
+    if (giants_[g].element == 1) {
+      still = make_value(context, level_, rotates_before_ || rotates_after_);
+      outs[g] = &still;
+    } else {
+      sums.push_back(make_value(context, level_, rotates_before_));
+      outs[g] = &sums.back();
+    }
+  }
+
+  const size_t rows = rows_.size(), chunks = context.n / kChunk;
+  const size_t parts = std::min<size_t>(chunks, threads() == 1 ? 1 : 4);
+  parallel_for(rows * parts, [&](size_t task) {
+    const size_t j = task / parts, part = task % parts;
+    const size_t prime = context.prime_of_row(j, level_);
+    std::vector<KeyProduct> babies(babies_.size());
+    for (size_t b = 0; b < babies_.size(); ++b) {
+      if (babies_[b] == 1) {
+        // modulo P nothing refers to it, so any row serves
+        babies[b].digits = src.rows[0][std::min(j, level_)];
+        babies[b].addend = src.rows[1][std::min(j, level_)];
+      } else {
+        babies[b] = key_product(context, decomposition, *baby_keys[b], j, 1);
+        if (j <= level_) {
+          babies[b].addend = src.rows[0][j];
+          babies[b].addend_operand = context.special_operand[j];
+        }
+      }
+    }
+    std::vector<uint32_t> indices;
+    indices.reserve(terms_[j]);
+    std::vector<GiantStep> giants(giants_.size());
+    for (size_t g = 0; g < giants_.size(); ++g) {
+      const size_t first = indices.size();
+      for (const uint32_t baby : giants_[g].babies) {
+        if (in_row(j, baby)) indices.push_back(baby);
+      }
+      const size_t count = indices.size() - first;
+      giants[g] = {indices.data() + first, static_cast<uint32_t>(count),
+                   context.reduced_steps(prime, count), outs[g]->rows[0][j], outs[g]->rows[1][j]};
+    }
+    LinearRow row{};
+    row.babies = babies.data();
+    row.baby_count = static_cast<uint32_t>(babies.size());
+    row.giants = giants.data();
+    row.giant_count = static_cast<uint32_t>(giants.size());
+    row.operand_bytes = context.operand_bytes(prime);
+    row.plain = rows_[j].bytes();
+    row.plain_chunk_bytes = terms_[j] * kChunk * row.operand_bytes;
+    row.scratch = thread_scratch(2, babies.size() * 2 * kChunk);
+    context.k.linear_row(row, chunks * part / parts, chunks * (part + 1) / parts,
+                         context.moduli[prime]);
+  });
+  if (!still.empty() && still.extended && !rotates_before_) {
+    for (auto& component : still.rows) {
+      std::fill_n(component[level_ + 1], context.n, uint64_t{0});
+    }
+  }
+  return still;
+}
+
+Value LinearTransform::run(const Context& context, const Value& src, const KeySet& keys,
+                           Digits digits) const {
+  if (src.extended || src.level != level_) {
+    throw std::invalid_argument("a linear transform is prepared for one level");
+  }
+  std::vector<Value> sums;
+  Value out = inner_sums(context, src, keys, digits, sums);
+  size_t next = 0;
+  bool accumulate = !out.empty();
+  if (!accumulate) out = make_value(context, level_, true);
+  for (const Giant& giant : giants_) {
+    if (giant.element == 1) continue;
+    const Value& sum = sums[next++];
+    const Decomposition decomposition =
+        sum.extended ? decompose_extended(context, sum.rows[1], level_, digits)
+                     : decompose(context, sum.rows[1], level_,
+                                 digits, nullptr);
+    switch_into(context, decomposition, keys.rotation(giant.element), &sum, accumulate, out);
+    accumulate = true;
+  }
+  return out;
+}
+
+}  // namespace safelight

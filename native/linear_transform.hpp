@@ -1,0 +1,62 @@
+// A matrix times an encrypted vector, by its diagonals.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "evaluator.hpp"
+
+namespace safelight {
+
+// The evaluation keys of one client.
+struct KeySet {
+  KeySet() = default;
+  KeySet(KeySet&&) = default;
+  KeySet& operator=(KeySet&&) = default;
+
+  std::optional<SwitchKey> relinearization;
+  std::map<uint64_t, SwitchKey> galois;
+
+  size_t bytes() const;
+  const SwitchKey& rotation(uint64_t element) const;  // throws std::invalid_argument
+};
+
+// Baby-step giant-step with its diagonals encoded, at one level.
+//
+// All baby steps share one decomposition and stay in the extended basis, so that they cost no
+// division by P; each giant step divides only its component 1; the sum is divided once, by whoever
+// needs it (double hoisting, Bossuat et al., eprint 2020/1203, section 5).
+class LinearTransform {
+ public:
+  struct Giant {
+    uint64_t element = 1;
+    std::vector<uint32_t> babies;  // indices into `babies`
+  };
+
+  // `babies`: Galois elements; 1 is the vector itself.
+  LinearTransform(const Context& context, size_t level, std::vector<uint64_t> babies,
+                  std::vector<Giant> giants);
+  LinearTransform(LinearTransform&&) = default;
+
+  // The diagonal of a giant step's term, already rotated by minus the giant step, as coefficients.
+  void set_diagonal(const Context& context, size_t giant, size_t term, const double* coefficients);
+
+  Value run(const Context& context, const Value& src, const KeySet& keys, Digits digits) const;
+  size_t bytes() const;
+  size_t level() const { return level_; }
+
+ private:
+  bool in_row(size_t row, uint32_t baby) const;
+  Value inner_sums(const Context& context, const Value& src, const KeySet& keys, Digits digits,
+                   std::vector<Value>& sums) const;
+
+  size_t level_;
+  std::vector<uint64_t> babies_;
+  std::vector<Giant> giants_;
+  bool rotates_before_;  // some baby step is not 0: sums are in the extended basis
+  bool rotates_after_;   // some giant step is not 0
+  std::vector<size_t> terms_;  // for each row
+  std::vector<Buffer> rows_;   // operands: [chunk][term][64]
+};
+
+}  // namespace safelight

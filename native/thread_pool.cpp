@@ -1,0 +1,197 @@
+#include "thread_pool.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__linux__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
+namespace safelight {
+
+namespace {
+
+// About the time between two parallel loops of one program.
+constexpr auto kSpin = std::chrono::microseconds(30);
+
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+struct Loop {
+  void (*body)(void*, size_t);
+  void* context;
+  size_t count;
+  std::atomic<size_t> next{0};
+  std::atomic<unsigned> helpers{0};
+  std::exception_ptr error;  // guarded by the pool's mutex
+};
+
+class Pool {
+ public:
+  void set_threads(unsigned count) {
+    const std::lock_guard lock(mutex_);
+    limit_.store(std::max(1U, count));
+    while (workers_ + 1 < limit_.load()) {
+      std::thread([this] { work(); }).detach();
+      ++workers_;
+    }
+    place_.notify_all();
+  }
+
+  unsigned threads() const { return limit_.load(std::memory_order_relaxed); }
+
+  void enter() {
+    std::unique_lock lock(mutex_);
+    const uint64_t ticket = next_ticket_++;
+    place_.wait(lock, [&] { return ticket == served_ && active_ < limit_.load(); });
+    ++served_;
+    ++active_;
+    place_.notify_all();
+  }
+
+  void leave() {
+    const std::lock_guard lock(mutex_);
+    --active_;
+    place_.notify_all();
+  }
+
+  void run(size_t count, void (*body)(void*, size_t), void* context) {
+    if (count <= 1 || threads() == 1) {
+      for (size_t i = 0; i < count; ++i) body(context, i);
+      return;
+    }
+    Loop loop{body, context, count, {}, {}, {}};
+    {
+      const std::lock_guard lock(mutex_);
+      loops_.push_back(&loop);
+      open_.fetch_add(1);
+      if (sleeping_ > 0) work_.notify_all();
+    }
+    drain(loop);
+    {
+      const std::lock_guard lock(mutex_);
+      loops_.erase(std::find(loops_.begin(), loops_.end(), &loop));
+      open_.fetch_sub(1);
+    }
+    // Every index is taken; helpers finish the one they hold.
+    for (unsigned spins = 0; loop.helpers.load(std::memory_order_acquire) != 0; ++spins) {
+      if (spins < 4096) {
+        relax();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+    if (loop.error) std::rethrow_exception(loop.error);
+  }
+
+ private:
+  void drain(Loop& loop) {
+    for (;;) {
+      const size_t i = loop.next.fetch_add(1, std::memory_order_relaxed);
+      if (i >= loop.count) return;
+      try {
+        loop.body(loop.context, i);
+      } catch (...) {
+        const std::lock_guard lock(mutex_);
+        if (!loop.error) loop.error = std::current_exception();
+      }
+    }
+  }
+
+  // A loop with work left, if there is a place to help it from. The mutex is held.
+  Loop* joinable() {
+    if (active_ >= limit_.load()) return nullptr;
+    for (Loop* loop : loops_) {
+      if (loop->next.load(std::memory_order_relaxed) < loop->count) return loop;
+    }
+    return nullptr;
+  }
+
+  void work() {
+    for (;;) {
+      const auto until = std::chrono::steady_clock::now() + kSpin;
+      while (open_.load(std::memory_order_relaxed) == 0 &&
+             std::chrono::steady_clock::now() < until) {
+        for (int i = 0; i < 16; ++i) relax();
+      }
+      Loop* loop;
+      {
+        std::unique_lock lock(mutex_);
+        ++sleeping_;
+        work_.wait(lock, [&] { return (loop = joinable()) != nullptr; });
+        --sleeping_;
+        ++active_;
+        loop->helpers.fetch_add(1);
+      }
+      drain(*loop);
+      loop->helpers.fetch_sub(1, std::memory_order_release);
+      {
+        const std::lock_guard lock(mutex_);
+        --active_;
+        place_.notify_all();
+      }
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable work_;   // there may be a loop to help
+  std::condition_variable place_;  // there may be a place for a request
+  std::deque<Loop*> loops_;
+  std::atomic<unsigned> limit_{1};
+  std::atomic<unsigned> open_{0};
+  unsigned workers_ = 0;
+  unsigned sleeping_ = 0;
+  unsigned active_ = 0;
+  uint64_t next_ticket_ = 0;
+  uint64_t served_ = 0;
+};
+
+// Workers run until the process ends, so the pool is never destroyed. A forked child has no
+// workers: it gets a pool of its own, with one thread until it asks for more.
+std::atomic<Pool*> current{nullptr};
+
+Pool& pool() {
+  Pool* found = current.load(std::memory_order_acquire);
+  if (found == nullptr) {
+    auto* made = new Pool;
+    if (current.compare_exchange_strong(found, made)) {
+#if defined(__linux__) || defined(__APPLE__)
+      static std::once_flag once;
+      std::call_once(once, [] {
+        pthread_atfork(nullptr, nullptr, [] { current.store(nullptr); });
+      });
+#endif
+      return *made;
+    }
+    delete made;
+  }
+  return *found;
+}
+
+}  // namespace
+
+void set_threads(unsigned count) { pool().set_threads(count); }
+unsigned threads() { return pool().threads(); }
+
+Admission::Admission() { pool().enter(); }
+Admission::~Admission() { pool().leave(); }
+
+namespace detail {
+void parallel_for(size_t count, void (*body)(void*, size_t), void* context) {
+  pool().run(count, body, context);
+}
+}  // namespace detail
+
+}  // namespace safelight

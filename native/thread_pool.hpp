@@ -1,0 +1,40 @@
+// One set of threads for the whole process.
+//
+// At most `threads` threads compute at any time, however many requests run: a request first takes
+// its place (`Admission`), and helpers join a parallel loop only while places are free. Waiting is
+// passive after a short spin, so that idle helpers do not slow others down.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+
+namespace safelight {
+
+void set_threads(unsigned count);  // at least 1; waits for nothing
+unsigned threads();
+
+// Holds one of the process's places for the calling thread.
+class Admission {
+ public:
+  Admission();
+  ~Admission();
+  Admission(const Admission&) = delete;
+  Admission& operator=(const Admission&) = delete;
+};
+
+namespace detail {
+void parallel_for(size_t count, void (*body)(void*, size_t), void* context);
+}
+
+// Calls body(0) … body(count − 1), each once, in any order and on several threads.
+// The first exception is rethrown when all have ended.
+template <class Body>
+void parallel_for(size_t count, Body&& body) {
+  detail::parallel_for(
+      count,
+      [](void* context, size_t i) { (*static_cast<std::remove_reference_t<Body>*>(context))(i); },
+      const_cast<void*>(static_cast<const void*>(std::addressof(body))));
+}
+
+}  // namespace safelight
