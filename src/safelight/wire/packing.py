@@ -44,8 +44,12 @@ def pack_bits_numpy(values: UInt64Array, bits: int) -> ByteArray:
     return out.reshape(-1).view(np.uint8)
 
 
-def unpack_bits_numpy(packed: ByteArray, count: int, bits: int) -> UInt64Array:
-    """The inverse of `pack_bits_numpy`: ``count`` values, a multiple of 64."""
+def unpack_bits_numpy(packed: ByteArray, bits: int, count: int, prime: int) -> UInt64Array:
+    """The inverse of `pack_bits_numpy`: ``count`` values, a multiple of 64.
+
+    Raises:
+        ValueError: A value at or above ``prime``.
+    """
     groups = np.ascontiguousarray(packed).view("<u8").reshape(-1, bits)
     out = np.empty((count // _GROUP, _GROUP), dtype=np.uint64)
     mask = np.uint64((1 << bits) - 1)
@@ -59,6 +63,8 @@ def unpack_bits_numpy(packed: ByteArray, count: int, bits: int) -> UInt64Array:
                 value |= words[word + 1] << np.uint64(64 - shift)
             np.bitwise_and(value, mask, out=columns[i])
         out[start : start + _BLOCK] = columns.T
+    if out.size and int(out.max()) >= prime:
+        raise ValueError("a residue is not below its prime")
     return out.reshape(-1)
 
 
@@ -93,7 +99,8 @@ def pack_residues(residues: UInt64Array, primes: Sequence[int]) -> ByteArray:
         bits = prime.bit_length()
         start, end = end, end + n // 8 * bits
         values = np.ascontiguousarray(residues[:, row]).reshape(-1)
-        _check_range(values, prime, row)
+        if values.size and int(values.max()) >= prime:
+            raise _above(row)
         out[:, start:end] = np.frombuffer(pack_bits(values, bits), dtype=np.uint8).reshape(
             count, -1
         )
@@ -119,8 +126,10 @@ def unpack_residues(data: Buffer, count: int, primes: Sequence[int], n: int) -> 
         bits = prime.bit_length()
         start, end = end, end + n // 8 * bits
         stream = np.ascontiguousarray(packed[:, start:end]).reshape(-1)
-        values = np.asarray(unpack_bits(stream, count * n, bits))
-        _check_range(values, prime, row)
+        try:
+            values = unpack_bits(stream, bits, count * n, prime)
+        except ValueError as exc:
+            raise _above(row) from exc
         out[:, row] = values.reshape(count, n)
     return out
 
@@ -134,7 +143,5 @@ def check_residue_array(residues: UInt64Array, shape: tuple[int, ...]) -> None:
         )
 
 
-def _check_range(values: UInt64Array, prime: int, row: int) -> None:
-    if values.size and int(values.max()) >= prime:
-        above = int(np.count_nonzero(values >= prime))
-        raise ResidueRangeError(f"{above} residues of row {row} are at or above their modulus")
+def _above(row: int) -> ResidueRangeError:
+    return ResidueRangeError(f"row {row} has residues at or above their modulus")

@@ -92,7 +92,7 @@ def decode_program(data: Buffer, *, limit: int = MAX_CONSTANT_BYTES) -> Program:
 
     structure = JsonObject(document, "the program")
     parameters = parameters_from_json(structure.take("parameters"))
-    vectors = decode_constants(fields, view[end:], parameters.slots, limit)
+    vectors: list[Vector] = list(decode_constants(fields, view[end:], parameters.slots, limit))
     met = 0
 
     def constant(number: Any) -> Vector:
@@ -100,8 +100,7 @@ def decode_program(data: Buffer, *, limit: int = MAX_CONSTANT_BYTES) -> Program:
         nonlocal met
         number = checked_integer(number, 0, min(met, len(vectors) - 1), "the number of a constant")
         met = max(met, number + 1)
-        vector: Vector = vectors[number]
-        return vector
+        return vectors[number]
 
     program = program_from_json(structure, parameters, constant)
     if met != len(vectors):
