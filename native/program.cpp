@@ -71,6 +71,10 @@ Value copy_of(const Context& context, const Value& value) {
 Value rotate_and_sum(const Context& context, Value value, const std::vector<uint64_t>& elements,
                      const KeySet& keys, Digits digits) {
   for (const uint64_t element : elements) {
+    if (element == 1) {
+      value = add(context, value, value);
+      continue;
+    }
     const SwitchKey& key = keys.rotation(element);
     const Decomposition decomposition =
         value.extended ? decompose_extended(context, value.rows[1], value.level, digits)

@@ -6,7 +6,8 @@ import math
 
 from safelight.circuit.checks import SCALE_TOLERANCE, key_requirements
 from safelight.circuit.program import Program
-from safelight.ckks.ciphertext import Ciphertext, EvaluationKeys
+from safelight.ckks.ciphertext import Ciphertext, EvaluationKeys, KeyRequirements
+from safelight.ckks.parameters import Parameters
 from safelight.errors import MissingKeyError, ProgramError
 
 
@@ -17,18 +18,43 @@ def check_request(program: Program, keys: EvaluationKeys, ciphertext: Ciphertext
         MissingKeyError: Evaluation keys are missing, or trimmed below the level of their use.
         ProgramError: Other parameters, another level or scale, more than two components.
     """
-    parameters = program.parameters
-    if keys.parameters != parameters or ciphertext.parameters != parameters:
+    relinearization = keys.relinearization
+    held = KeyRequirements(
+        None if relinearization is None else relinearization.level,
+        {element: key.level for element, key in keys.galois.items()},
+    )
+    check_keys(program.parameters, key_requirements(program), keys.parameters, held)
+    check_input(program, ciphertext)
+
+
+def check_keys(
+    parameters: Parameters,
+    needed: KeyRequirements,
+    keys_parameters: Parameters,
+    held: KeyRequirements,
+) -> None:
+    """Refuses keys of other parameters, or keys that lack what a program needs.
+
+    Args:
+        parameters: The program's.
+        needed: What the program needs.
+        keys_parameters: The keys'.
+        held: Which keys there are, each with the highest level that it serves.
+
+    Raises:
+        MissingKeyError: Names the Galois elements.
+        ProgramError: Other parameters.
+    """
+    if keys_parameters != parameters:
         raise ProgramError("the keys or the input were made for other parameters than the program")
-    needed = key_requirements(program)
     missing = [
         element
         for element, level in needed.galois_levels.items()
-        if element not in keys.galois or keys.galois[element].level < level
+        if held.galois_levels.get(element, -1) < level
     ]
-    relinearization = needed.relinearization_level
-    if relinearization is not None and (
-        keys.relinearization is None or keys.relinearization.level < relinearization
+    if needed.relinearization_level is not None and (
+        held.relinearization_level is None
+        or held.relinearization_level < needed.relinearization_level
     ):
         missing.insert(0, 0)
     if missing:
@@ -38,6 +64,13 @@ def check_request(program: Program, keys: EvaluationKeys, ciphertext: Ciphertext
             + (" …" if len(missing) > 8 else ""),
             hint="upload the keys that the model's requirements list",
         )
+
+
+def check_input(program: Program, ciphertext: Ciphertext) -> None:
+    """Refuses an input of other parameters, shape or scale than the program's."""
+    parameters = program.parameters
+    if ciphertext.parameters != parameters:
+        raise ProgramError("the keys or the input were made for other parameters than the program")
     shape = (2, program.input_level + 1, parameters.n)
     if ciphertext.residues.shape != shape:
         raise ProgramError(

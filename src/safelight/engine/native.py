@@ -1,0 +1,275 @@
+"""Runs programs in our own C++ evaluator: one call a request, without Python's lock."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight import _native
+from safelight.circuit.checks import RegisterState, key_requirements, register_states
+from safelight.circuit.program import (
+    Add,
+    AddPlain,
+    DropLevel,
+    LinearTransform,
+    Multiply,
+    MultiplyPlain,
+    Program,
+    Rescale,
+    RotateAndSum,
+    Step,
+)
+from safelight.ckks.ciphertext import Ciphertext, EvaluationKeys, KeyRequirements, KeySwitchKey
+from safelight.ckks.parameters import Parameters
+from safelight.engine.base import Progress
+from safelight.engine.native_encoding import encode_coefficients
+from safelight.engine.requirements import check_input, check_keys
+from safelight.errors import ProgramError
+
+THREADS_VARIABLE = "SAFELIGHT_THREADS"
+
+_threads_lock = threading.Lock()
+_threads_set = False
+
+
+def set_threads(count: int) -> None:
+    """Lets at most ``count`` threads compute in this process, over all requests together."""
+    global _threads_set
+    with _threads_lock:
+        _threads_set = True
+        _native.set_threads(count)
+
+
+def _default_threads() -> None:
+    """Takes the number of threads from the environment, once, unless it was set."""
+    global _threads_set
+    with _threads_lock:
+        if not _threads_set:
+            _threads_set = True
+            text = os.environ.get(THREADS_VARIABLE, "")
+            _native.set_threads(int(text) if text.isdecimal() and int(text) > 0 else 1)
+
+
+def simd() -> str:
+    """The arithmetic path in use: ``ifma``, ``avx2`` or ``portable``."""
+    return str(_native.simd())
+
+
+@dataclass(frozen=True)
+class NativeKeys:
+    """Evaluation keys in the evaluator's own form; many requests may share them.
+
+    Args:
+        parameters: What they were made for.
+        handle: The evaluator's object.
+    """
+
+    parameters: Parameters
+    handle: _native.Keys
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that they take."""
+        return int(self.handle.nbytes)
+
+    @property
+    def levels(self) -> KeyRequirements:
+        """Which keys these are, each with the highest level that it serves."""
+        return KeyRequirements(
+            self.handle.relinearization_level, dict(self.handle.galois_levels)
+        )
+
+
+@dataclass(frozen=True)
+class NativeProgram:
+    """A program with its constants encoded, shared by all requests."""
+
+    program: Program
+    handle: _native.Program
+    requirements: KeyRequirements
+    output_scale: float
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the encoded constants take."""
+        return int(self.handle.nbytes)
+
+
+class NativeEngine:
+    """The engine of the service.
+
+    **Cost**: rotations of one linear transform share a decomposition; sums of key switches are
+    divided by the special prime once, together with a rescaling that follows.
+
+    Args:
+        simd: ``ifma``, ``avx2`` or ``portable``; the best that ``SAFELIGHT_SIMD`` and the machine
+            allow if empty.
+        digits: ``centred``, or ``seal`` for SEAL's own (25 times larger) rounding of digits.
+    """
+
+    name = "native"
+
+    def __init__(self, simd: str = "", digits: str = "centred") -> None:
+        _default_threads()
+        self._simd = simd
+        self._digits = digits
+
+    def _context(self, parameters: Parameters) -> _native.Context:
+        try:
+            return _native.Context(parameters.n, list(parameters.primes), self._simd)
+        except RuntimeError as exc:
+            raise ProgramError(str(exc), hint="unset SAFELIGHT_SIMD") from exc
+
+    def prepare(self, program: Program) -> NativeProgram:
+        """Encodes and transforms every constant of ``program``."""
+        states = register_states(program)
+        numbers = {register: number for number, register in enumerate(states)}
+        handle = _native.Program(
+            self._context(program.parameters), len(numbers), program.input_level
+        )
+        for step in program.steps:
+            _append(handle, program.parameters, step, numbers, states)
+        handle.set_output(numbers[program.output])
+        return NativeProgram(
+            program, handle, key_requirements(program), states[program.output].scale
+        )
+
+    def load_keys(self, keys: EvaluationKeys) -> NativeKeys:
+        """Brings keys into the evaluator's form; worth keeping for a client's next request.
+
+        Raises:
+            ProgramError: A key has the wrong shape, or a residue at or above its prime.
+        """
+        handle = _native.Keys(self._context(keys.parameters))
+        try:
+            if keys.relinearization is not None:
+                level, residues = _checked(keys.relinearization, keys.parameters)
+                handle.set_relinearization(level, residues)
+            for element, key in keys.galois.items():
+                handle.add_galois(element, *_checked(key, keys.parameters))
+        except ValueError as exc:
+            raise ProgramError(f"an evaluation key does not fit its parameters: {exc}") from exc
+        return NativeKeys(keys.parameters, handle)
+
+    def run(
+        self,
+        prepared: NativeProgram,
+        keys: EvaluationKeys | NativeKeys,
+        ciphertext: Ciphertext,
+        progress: Progress | None = None,
+    ) -> Ciphertext:
+        """Evaluates one request.
+
+        ``progress`` is called at the start and the end, and between steps of long programs.
+        """
+        program = prepared.program
+        check_input(program, ciphertext)
+        levels = keys.levels if isinstance(keys, NativeKeys) else _levels(keys)
+        check_keys(program.parameters, prepared.requirements, keys.parameters, levels)
+        steps = len(program.steps)
+        if progress is not None:
+            progress(0, steps)
+        native = keys if isinstance(keys, NativeKeys) else self.load_keys(keys)
+        residues = np.ascontiguousarray(ciphertext.residues, dtype=np.uint64)
+        try:
+            result = prepared.handle.run(native.handle, residues, progress, self._digits)
+        except ValueError as exc:
+            raise ProgramError(f"the input does not fit the program: {exc}") from exc
+        if progress is not None:
+            progress(steps, steps)
+        return Ciphertext(program.parameters, result, prepared.output_scale)
+
+    def profile(
+        self, prepared: NativeProgram, keys: NativeKeys, ciphertext: Ciphertext
+    ) -> list[float]:
+        """Microseconds of each step in one run, for `safelight compile --explain`."""
+        residues = np.ascontiguousarray(ciphertext.residues, dtype=np.uint64)
+        return list(prepared.handle.profile(keys.handle, residues))
+
+
+def _levels(keys: EvaluationKeys) -> KeyRequirements:
+    relinearization = keys.relinearization
+    return KeyRequirements(
+        None if relinearization is None else relinearization.level,
+        {element: key.level for element, key in keys.galois.items()},
+    )
+
+
+def _checked(key: KeySwitchKey, parameters: Parameters) -> tuple[int, NDArray[np.uint64]]:
+    if not 0 <= key.level <= parameters.max_level:
+        raise ValueError(f"level {key.level} is not a level of the parameters")
+    return key.level, np.ascontiguousarray(key.residues, dtype=np.uint64)
+
+
+def _append(
+    handle: _native.Program,
+    parameters: Parameters,
+    step: Step,
+    numbers: dict[int, int],
+    states: dict[int, RegisterState],
+) -> None:
+    """Adds a step, its constants encoded at the level and scale that it needs."""
+    dst, level = numbers[step.dst], states[step.dst].level
+    match step:
+        case LinearTransform():
+            _append_linear_transform(handle, parameters, step, numbers, level)
+        case RotateAndSum():
+            elements = [parameters.galois_element(rotation) for rotation in step.rotations]
+            handle.add_rotate_and_sum(dst, numbers[step.src], elements)
+        case Multiply():
+            handle.add_multiply(dst, numbers[step.left], numbers[step.right])
+        case MultiplyPlain():
+            values = encode_coefficients(step.values, parameters.n, step.scale)
+            handle.add_multiply_plain(dst, numbers[step.src], level, values)
+        case Add():
+            handle.add_add(dst, numbers[step.left], numbers[step.right])
+        case Rescale():
+            handle.add_rescale(dst, numbers[step.src])
+        case DropLevel():
+            handle.add_drop_level(dst, numbers[step.src], step.level)
+        case AddPlain():
+            values = encode_coefficients(step.values, parameters.n, states[step.src].scale)
+            handle.add_add_plain(dst, numbers[step.src], level, values)
+
+
+def _append_linear_transform(
+    handle: _native.Program,
+    parameters: Parameters,
+    step: LinearTransform,
+    numbers: dict[int, int],
+    level: int,
+) -> None:
+    slots = parameters.slots
+    babies = sorted({baby for group in step.giant_steps.values() for baby in group})
+    index = {baby: i for i, baby in enumerate(babies)}
+    groups: Sequence[tuple[int, tuple[int, ...]]] = [
+        (giant, group) for giant, group in step.giant_steps.items() if group
+    ]
+    missing = sum(
+        (giant + baby) % slots not in step.diagonals for giant, group in groups for baby in group
+    )
+    if missing or sum(len(group) for _, group in groups) != len(step.diagonals):
+        raise ProgramError(
+            f"linear transform {step.label!r}: its steps do not cover its "
+            f"{len(step.diagonals)} diagonals once each"
+        )
+
+    def diagonals(position: int) -> NDArray[np.float64]:
+        giant, group = groups[position]
+        rows = [np.roll(step.diagonals[(giant + baby) % slots], giant) for baby in group]
+        return encode_coefficients(np.stack(rows), parameters.n, step.scale)
+
+    handle.add_linear_transform(
+        numbers[step.dst],
+        numbers[step.src],
+        level,
+        [parameters.galois_element(baby) for baby in babies],
+        [parameters.galois_element(giant) for giant, _ in groups],
+        [[index[baby] for baby in group] for _, group in groups],
+        diagonals,
+    )
