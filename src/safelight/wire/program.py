@@ -98,9 +98,9 @@ def decode_program(data: Buffer, *, limit: int = MAX_CONSTANT_BYTES) -> Program:
     def constant(number: Any) -> Vector:
         # numbered as they are met: one form, and none unused
         nonlocal met
-        number = checked_integer(number, 0, min(met, len(vectors) - 1), "the number of a constant")
-        met = max(met, number + 1)
-        return vectors[number]
+        at = checked_integer(number, 0, min(met, len(vectors) - 1), "the number of a constant")
+        met = max(met, at + 1)
+        return vectors[at]
 
     program = program_from_json(structure, parameters, constant)
     if met != len(vectors):
