@@ -80,9 +80,7 @@ class NativeKeys:
     @property
     def levels(self) -> KeyRequirements:
         """Which keys these are, each with the highest level that it serves."""
-        return KeyRequirements(
-            self.handle.relinearization_level, dict(self.handle.galois_levels)
-        )
+        return KeyRequirements(self.handle.relinearization_level, dict(self.handle.galois_levels))
 
 
 @dataclass(frozen=True)
