@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from safelight.errors import InputError
 from safelight.models.training.augmentation import Augmentation
+from safelight.models.training.lessons import Lessons
 from safelight.models.training.quadratic import Quadratic
 
 Trained = TypeVar("Trained", bound=nn.Module)
@@ -38,7 +39,8 @@ class Recipe:
         range_penalty: Weight of the penalty for inputs of quadratics beyond their comfort.
         average_decay: Of the exponential moving average of the weights, a step.
         teacher_weight: Share of the loss that follows the teacher, where there is one.
-        augmentation: Changes to each batch.
+        passes: Draws of every image that a student's epochs share (`Lessons`).
+        augmentation: Changes to each image.
     """
 
     epochs: int = 60
@@ -47,9 +49,10 @@ class Recipe:
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
     mixup: float = 0.2
-    range_penalty: float = 0.05
+    range_penalty: float = 0.2
     average_decay: float = 0.998
     teacher_weight: float = 0.7
+    passes: int = 20
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -61,14 +64,12 @@ def images_to_tensor(images: NDArray[np.uint8]) -> Tensor:
 
 def fit(
     network: Trained,
-    images: Tensor,
-    labels: Tensor,
+    lessons: Callable[[int], Lessons],
     *,
     mean: float,
     std: float,
     recipe: Recipe,
     seed: int,
-    teacher: Callable[[Tensor], Tensor] | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Trains a binary network with one logit and returns its weight-averaged copy.
@@ -78,55 +79,36 @@ def fit(
 
     Args:
         network: Freshly made (under ``torch.manual_seed(seed)``); changed in place.
-        images: float32 ``[n, channels, height, width]``, 0 … 1, before normalisation.
-        labels: 0 or 1, ``[n]``.
+        lessons: For each epoch (from 0) the lessons to draw on; may be the same every time.
         mean: Of the normalisation that preprocessing applies.
         std: As ``mean``.
         recipe: How to train.
-        seed: Of order, augmentation and mixing.
-        teacher: Logits of a normalised batch; distillation where given.
+        seed: Of the order of images.
         progress: Told of each epoch.
 
     Raises:
-        InputError: One class only, or a loss that is no longer a number.
+        InputError: A loss that is no longer a number.
     """
-    positives = float(labels.float().mean())
-    if not 0 < positives < 1:
-        raise InputError("the training labels hold one class only", hint="check the label column")
-    class_weight = torch.tensor([0.5 / (1 - positives), 0.5 / positives])
     generator = torch.Generator().manual_seed(seed)
-    mixing = np.random.default_rng(seed)
-    steps = math.ceil(len(images) / recipe.batch_size)
+    steps = _steps_per_epoch(lessons(0).images.shape[1], recipe.batch_size)
     optimiser = _optimiser(network, recipe)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser,
-        max_lr=recipe.learning_rate,
-        total_steps=steps * recipe.epochs,
-        pct_start=0.1,
+        optimiser, max_lr=recipe.learning_rate, total_steps=steps * recipe.epochs, pct_start=0.1
     )
     average: Trained = copy.deepcopy(network).eval()
+    done = 0
     for epoch in range(recipe.epochs):
         network.train()
-        order = torch.randperm(len(images), generator=generator)
         total = 0.0
-        for step in range(steps):
-            chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
-            if len(chosen) < 2:
-                continue  # batch norm needs two
-            batch = recipe.augmentation(images[chosen], generator)
-            target, weight = labels[chosen].float(), class_weight[labels[chosen]]
-            if recipe.mixup > 0:
-                share = float(mixing.beta(recipe.mixup, recipe.mixup))
-                batch = share * batch + (1 - share) * batch.flip(0)
-                target = share * target + (1 - share) * target.flip(0)
-                weight = share * weight + (1 - share) * weight.flip(0)
-            loss = _loss(network, (batch - mean) / std, target, weight, recipe, teacher)
+        batches = lessons(epoch).batches(epoch, recipe.batch_size, generator)
+        for images, target, weight, answer in batches:
+            loss = _loss(network, (images - mean) / std, target, weight, answer, recipe)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             schedule.step()
-            done = epoch * steps + step + 1
+            done += 1
             _average_into(average, network, min(recipe.average_decay, done / (done + 9)))
             total += float(loss.detach())
         if not math.isfinite(total):
@@ -139,22 +121,25 @@ def fit(
     return average
 
 
+def _steps_per_epoch(count: int, batch_size: int) -> int:
+    whole, rest = divmod(count, batch_size)
+    return whole + (rest >= 2)  # a batch of one is left out
+
+
 def _loss(
     network: nn.Module,
     batch: Tensor,
     target: Tensor,
     weight: Tensor,
+    answer: Tensor | None,
     recipe: Recipe,
-    teacher: Callable[[Tensor], Tensor] | None,
 ) -> Tensor:
     logit = network(batch)[:, 0]
     smooth = target * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
     hard = functional.binary_cross_entropy_with_logits(logit, smooth, weight=weight)
-    loss = hard
-    if teacher is not None:
-        with torch.no_grad():
-            soft = torch.sigmoid(teacher(batch))
-        follow = functional.binary_cross_entropy_with_logits(logit, soft)
+    loss: Tensor = hard
+    if answer is not None:
+        follow = functional.binary_cross_entropy_with_logits(logit, answer)
         loss = (1 - recipe.teacher_weight) * hard + recipe.teacher_weight * follow
     for layer in network.modules():
         if isinstance(layer, Quadratic):
