@@ -41,6 +41,7 @@ class ServiceProcess:
     environment: dict[str, str] = field(default_factory=dict)
     script: list[str] = field(default_factory=lambda: [str(SCRIPT)])
     process: subprocess.Popen[bytes] | None = None
+    port: int = 0
     url: str = ""
     public_key: bytes = b""
 
@@ -49,7 +50,7 @@ class ServiceProcess:
         return self.data.parent / "service.log"
 
     def start(self) -> ServiceProcess:
-        command = [sys.executable, *self.script, "--data", str(self.data), "--port", "0"]
+        command = [sys.executable, *self.script, "--data", str(self.data), "--port", str(self.port)]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 command,

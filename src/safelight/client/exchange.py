@@ -143,14 +143,17 @@ class Exchange:
         params: Mapping[str, str] | None = None,
     ) -> Iterator[httpx.Response]:
         """An answer that is not read yet; httpx's connection errors pass."""
+        begun = False
         try:
             with self._client.stream(
                 method, path, content=body, headers=headers, params=params
             ) as response:
+                begun = True
                 yield response
-        except (httpx.DecodingError, httpx.RemoteProtocolError) as exc:
-            if isinstance(exc, httpx.RemoteProtocolError) and "disconnected" in str(exc):
-                raise  # a lost connection, worth another attempt
+        except httpx.RemoteProtocolError as exc:
+            # a connection that closes is lost, before or within an answer: worth another attempt
+            if begun or "disconnected" in str(exc):
+                raise
             raise MisbehavingServiceError("the service does not speak HTTP") from exc
 
     def _unreachable(self) -> UnreachableError:

@@ -9,6 +9,7 @@ answer (`MisbehavingServiceError`).
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import time
 from collections.abc import Callable
@@ -34,6 +35,9 @@ from safelight.wire.content_digest import content_digest, parse_content_digest
 OCTETS = "application/octet-stream"
 
 _SEGMENT = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,128}")
+
+# A service that starts compiles its models first.
+RESTART_S = 60.0
 
 _POLL_FIRST_S = 0.05
 _POLL_LONGEST_S = 2.0
@@ -178,13 +182,21 @@ class Transport:
         Raises:
             ServiceFailedError: It failed; the message has the code.
             CancelledError: It was cancelled, or ``progress`` raised so.
-            UnreachableError: It did not end within ``timeout_s``.
+            UnreachableError: It did not end within ``timeout_s``, or nobody has answered for a
+                minute.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        pause_s = _POLL_FIRST_S
+        pause_s, heard = _POLL_FIRST_S, time.monotonic()
         while True:
-            job = self._follow(job_id, progress, deadline) if self._events_work else None
-            job = job or self.job(job_id)
+            try:
+                job = self._follow(job_id, progress, deadline) if self._events_work else None
+                job = job or self.job(job_id)
+                heard = time.monotonic()
+            except UnreachableError:
+                # it keeps what it accepted, so a restart is worth waiting for
+                if time.monotonic() > min(heard + RESTART_S, deadline or math.inf):
+                    raise
+                continue
             if job.status == "done":
                 return job
             if job.status == "failed":
