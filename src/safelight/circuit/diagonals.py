@@ -37,48 +37,54 @@ class DiagonalPlan:
     giant_steps: Mapping[int, tuple[int, ...]]
 
 
-def choose_classes(
-    matrix: SparseMatrix, source: Layout, target: IntArray, period: int
-) -> tuple[IntArray, IntArray]:
-    """For each entry of the matrix its distance modulo ``period``, and the copy it reads.
+def cover(distances: IntArray, offsets: IntArray, period: int) -> tuple[IntArray, IntArray]:
+    """A small set of classes that serves every distance through one of the copies.
+
+    Greedy: the class that serves most of the open distances is taken, the smallest of equals.
 
     Args:
-        matrix: The map, rows arranged at ``target``, columns at ``source``.
-        source: Layout of the vector read.
-        target: int64 ``[rows]``: position of each result, below ``period``.
+        distances: The distinct distances, modulo ``period``, of the first copy.
+        offsets: int64 ``[copies]``: what each copy adds to a distance.
         period: Period of the result.
+
+    Returns:
+        The class of each distance, and the copy through which it is served.
     """
-    offsets = np.unique(np.array(source.copy_offsets) % period, return_index=True)[1]
-    positions = source.positions()[np.sort(offsets)]
-    distances = (positions[:, matrix.cols] - target[matrix.rows]) % period
-    if len(positions) == 1:
-        return distances[0], np.zeros(matrix.nonzeros, dtype=np.int64)
-    chosen = np.full(matrix.nonzeros, -1, dtype=np.int64)
-    open_entries = np.arange(matrix.nonzeros)
-    counts = np.bincount(distances.ravel(), minlength=period)
-    while open_entries.size:
+    options = (distances[None, :] + offsets[:, None]) % period
+    if len(options) == 1:
+        return options[0], np.zeros(distances.size, dtype=np.int64)
+    chosen = np.full(distances.size, -1, dtype=np.int64)
+    still_open = np.arange(distances.size)
+    counts = np.bincount(options.ravel(), minlength=period)
+    while still_open.size:
         best = int(np.argmax(counts))
-        here = distances[:, open_entries] == best
-        served = here.any(axis=0)
-        chosen[open_entries[served]] = best
-        counts -= np.bincount(distances[:, open_entries[served]].ravel(), minlength=period)
-        open_entries = open_entries[~served]
-    copies = np.argmax(distances == chosen[None, :], axis=0)
-    return chosen, np.sort(offsets)[copies]
+        served = (options[:, still_open] == best).any(axis=0)
+        chosen[still_open[served]] = best
+        counts -= np.bincount(options[:, still_open[served]].ravel(), minlength=period)
+        still_open = still_open[~served]
+    return chosen, np.argmax(options == chosen[None, :], axis=0)
 
 
-def count_diagonals(matrix: SparseMatrix, source: Layout, target: IntArray, period: int) -> int:
-    """How many diagonals the matrix has between these layouts."""
-    return int(np.unique(choose_classes(matrix, source, target, period)[0]).size)
+def distinct_distances(
+    matrix: SparseMatrix, source: IntArray, target: IntArray, period: int
+) -> IntArray:
+    """The distances modulo ``period`` from results at ``target`` to what they read."""
+    present = np.zeros(period, dtype=bool)
+    present[(source[matrix.cols] - target[matrix.rows]) % period] = True
+    return np.flatnonzero(present)
 
 
 def plan_diagonals(
     matrix: SparseMatrix, source: Layout, target: IntArray, period: int
 ) -> DiagonalPlan:
     """Fills the diagonals and splits them into giant and baby steps."""
-    distance, copy = choose_classes(matrix, source, target, period)
+    offsets = np.array(source.copy_offsets, dtype=np.int64)
+    entry_distance = (source.base[matrix.cols] - target[matrix.rows]) % period
+    distances, inverse = np.unique(entry_distance, return_inverse=True)
+    classes, copies = cover(distances, offsets, period)
+    distance, copy = classes[inverse], copies[inverse]
     ring = source.ring
-    slot = (source.base[matrix.cols] + np.array(source.copy_offsets)[copy] - distance) % ring
+    slot = (source.base[matrix.cols] + offsets[copy] - distance) % ring
     values: dict[int, FloatArray] = {}
     order = np.argsort(distance, kind="stable")
     bounds = np.flatnonzero(np.diff(distance[order], prepend=-1, append=-1))

@@ -67,8 +67,8 @@ def candidate_orders(shape: Shape, ring: int) -> Iterator[Order]:
     """Arrangements worth trying for a tensor of ``shape``.
 
     Planes keep each channel together; cells interleave channels, with the positions of each
-    f × f cell next to one another, so that a stride-f convolution reads few distances; wide
-    cells leave room for the channels that come after.
+    f × f cell next to one another, so that a stride-f convolution reads few distances; a depth
+    above the channels leaves room for those that come after.
     """
     size = math.prod(shape)
     if size <= ring:
@@ -77,12 +77,13 @@ def candidate_orders(shape: Shape, ring: int) -> Iterator[Order]:
         return
     channels, height, width = shape
     c, y, x = np.meshgrid(*map(np.arange, shape), indexing="ij")
-    for cell in (1, 2, 4):
+    for cell in (1, 2, 4, 8):
         if cell > max(1, min(height, width) // 2):
             continue
         across = -(-width // cell)
         place = _interleave(y % cell, x % cell, cell)
-        for depth in {channels, 1 << (channels - 1).bit_length()}:
+        power = 1 << (channels - 1).bit_length()
+        for depth in sorted({channels, power, 2 * power, 4 * power}):
             block = cell * cell * depth
             base = ((y // cell) * across + x // cell) * block + place * depth + c
             order = Order(f"cells{cell}x{depth}", base.ravel().astype(np.int64))
@@ -98,19 +99,22 @@ def _interleave(y: IntArray, x: IntArray, cell: int) -> IntArray:
     return index
 
 
-def strided_order(parent: Order, parent_shape: Shape, shape: Shape) -> Order | None:
-    """The arrangement that leaves a strided convolution's result where its input was.
+def strided_orders(parent: Order, parent_shape: Shape, shape: Shape) -> Iterator[Order]:
+    """Arrangements that leave a strided convolution's result where its input was.
 
-    Result channel c sits in plane c of the parent's grid; None where the parent has no planes
-    of a grid or the strides are not whole.
+    Channel c of the result sits either in plane c of the parent's grid, or c places after the
+    parent's first channel, where the stride leaves room for it.
     """
     if len(shape) != 3 or len(parent_shape) != 3:
-        return None
+        return
     grid = parent.base.reshape(parent_shape)
     step_y, step_x = round(parent_shape[1] / shape[1]), round(parent_shape[2] / shape[2])
     if (shape[1] - 1) * step_y >= parent_shape[1] or (shape[2] - 1) * step_x >= parent_shape[2]:
-        return None
+        return
     plane = grid[0, ::step_y, ::step_x][: shape[1], : shape[2]] - grid[0, 0, 0]
     spread = int(grid[0].max() - grid[0].min()) + 1
-    base = np.arange(shape[0])[:, None, None] * spread + plane[None]
-    return Order("grid", base.ravel().astype(np.int64))
+    channel = np.arange(shape[0])[:, None, None]
+    yield Order("grid", (channel * spread + plane[None]).ravel().astype(np.int64))
+    minor = (channel + plane[None]).ravel().astype(np.int64)
+    if np.unique(minor).size == minor.size:
+        yield Order("grid-minor", minor)

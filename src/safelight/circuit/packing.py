@@ -14,20 +14,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from safelight.circuit.diagonals import (
     HOISTED_ROTATION,
     PLAIN_PRODUCT,
     ROTATION,
-    count_diagonals,
+    cover,
+    distinct_distances,
 )
 from safelight.circuit.graph import Shape
-from safelight.circuit.layout import Layout, Order, candidate_orders, strided_order
+from safelight.circuit.layout import Layout, Order, candidate_orders, strided_orders
 from safelight.circuit.normal_form import AffineOp, NormalForm, ProductOp
+from safelight.circuit.sparse import IntArray, SparseMatrix
 from safelight.errors import CompileError, SlotCountError
 
-BEAM = 3
+BEAM = 10
 COPY_COUNTS = (2, 4, 8)
-_REFINED = 3  # how many placements of an operation are tried with copies
+_REFINED = 8  # how many placements of an operation are tried with copies
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,7 @@ def search_packing(form: NormalForm, slots: int, records: int, levels: Sequence[
     """
     ring = slots // records
     check_sizes(form, ring, slots)
+    _distance_cache.clear()
     states = list(_input_states(form, ring, records))
     for index, op in enumerate(form.ops):
         weight = (levels[index] + 1) * (levels[index] + 2)
@@ -135,6 +140,7 @@ def search_packing(form: NormalForm, slots: int, records: int, levels: Sequence[
         states = _distinct(following)[:BEAM]
         if not states:
             raise SlotCountError(f"operation {op.name!r} finds no place in {ring} positions")
+    _distance_cache.clear()
     return states[0].packing
 
 
@@ -200,13 +206,13 @@ def _orders(
 ) -> Iterator[Order]:
     yield from candidate_orders(op.shape, ring)
     source = op.terms[0][0]
-    grid = strided_order(placements[source].order, _shape_of(form, source), op.shape)
-    if grid is not None and grid.extent <= ring:
-        yield grid
+    for grid in strided_orders(placements[source].order, _shape_of(form, source), op.shape):
+        if grid.extent <= ring:
+            yield grid
 
 
 def _periods(extent: int, ring: int) -> list[int]:
-    smallest = 1 << (extent - 1).bit_length() if extent > 1 else 1
+    smallest = _power_above(extent)
     return sorted({min(smallest, ring), ring})
 
 
@@ -254,14 +260,17 @@ def _copy_choices(
     source = state.placements[op.terms[0][0]]
     if source.period < ring:
         return
-    channels = op.shape[0]
+    extent = source.order.extent
     for count in COPY_COUNTS:
-        skews = {placement.period // count, channels // count, channels * 2 // count, 0}
-        for skew in sorted(skews):
-            for unit in {source.order.extent, 1 << (source.order.extent - 1).bit_length()}:
-                stride = unit + skew
-                if stride * (count - 1) + source.order.extent <= ring:
-                    yield count, stride
+        skews = {0, placement.period // count, *(1 << k for k in range(8))}
+        strides = {unit + skew for unit in (extent, _power_above(extent)) for skew in skews}
+        for stride in sorted(strides):
+            if stride * (count - 1) + extent <= ring:
+                yield count, stride
+
+
+def _power_above(value: int) -> int:
+    return 1 << (value - 1).bit_length()
 
 
 def effective_ring(source_period: int, period: int) -> int:
@@ -275,18 +284,32 @@ def _cost(
     """Estimated cost in hoisted rotations at this level."""
     total = 0.0
     widest = placement.period
+    first = len(state.placements) == 1
     for source, matrix in op.terms:
         read = state.placements[source]
         around = effective_ring(read.period, placement.period)
         widest = max(widest, around)
-        first = len(state.placements) == 1
         made = copies if source or first else state.packing.input_copies
-        layout = read.layout(around, made)
-        count = count_diagonals(matrix, layout, placement.order.base, placement.period)
+        offsets = np.unique(np.array(read.layout(around, made).copy_offsets) % placement.period)
+        distances = _distances(matrix, read.order, placement.order, placement.period)
+        count = np.unique(cover(distances, offsets, placement.period)[0]).size
         total += 2 * math.sqrt(HOISTED_ROTATION * ROTATION * count) + PLAIN_PRODUCT * count
         if source and copies[0] > 1:
             total += ROTATION * math.log2(copies[0])
     return total + ROTATION * math.log2(widest / placement.period)
+
+
+_distance_cache: dict[tuple[int, bytes, bytes, int], Any] = {}
+
+
+def _distances(matrix: SparseMatrix, source: Order, target: Order, period: int) -> IntArray:
+    """`distinct_distances`, remembered: the beam asks for the same ones many times."""
+    key = (id(matrix), source.base.tobytes(), target.base.tobytes(), period)
+    if key not in _distance_cache:
+        found = distinct_distances(matrix, source.base, target.base, period)
+        _distance_cache[key] = (matrix, found)  # holding the matrix keeps its id from reuse
+    distances: IntArray = _distance_cache[key][1]
+    return distances
 
 
 def fold_rotations(ring: int, period: int) -> tuple[int, ...]:

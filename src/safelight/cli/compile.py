@@ -6,10 +6,9 @@ import argparse
 import sys
 import time
 
-from safelight.circuit.compiler import compile_graph
 from safelight.circuit.explain import explain
 from safelight.cli.console import print_json
-from safelight.models.registry import load_model
+from safelight.models.registry import compile_model, load_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="name, or folder with model.json and weights.npz")
     parser.add_argument("--explain", action="store_true", help="every step with its cost")
     parser.add_argument("--search", action="store_true", help="ignore the recorded packing")
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="search, and write the packing into the model's folder",
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON document")
 
 
@@ -24,13 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Compiles and prints."""
     model = load_model(arguments.model)
     start = time.perf_counter()
-    compiled = compile_graph(
-        model.graph,
-        model.meaning,
-        records=model.records,
-        packing=None if arguments.search else model.packing,
-        input_bound=float(model.description.get("input_bound", 8.0)),
-    )
+    compiled = compile_model(model, search=arguments.search or arguments.record)
+    if arguments.record:
+        model.record_packing(compiled.packing)
     report = explain(compiled)
     report["compile_seconds"] = round(time.perf_counter() - start, 2)
     if arguments.json:

@@ -14,6 +14,13 @@ from safelight.models.datasets import medmnist, wdbc
 from safelight.models.datasets.split import Split
 from safelight.models.registry import TrainedModel
 
+# How model.json names its data, and what our loaders call it.
+_DATASETS = {
+    "Wisconsin Diagnostic Breast Cancer (UCI)": "wdbc",
+    "PneumoniaMNIST (MedMNIST v2)": "pneumoniamnist",
+    "RetinaMNIST (MedMNIST v2)": "retinamnist",
+}
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -41,7 +48,7 @@ def held_out(model: TrainedModel, path: Path | None = None) -> HeldOut:
         InputError: A model without a known data set, or a file that is not it.
         UnreachableError: The file is neither here nor to be had.
     """
-    dataset = str(model.description.get("data", {}).get("dataset", ""))
+    dataset = _DATASETS.get(model.description.get("data", {}).get("name", ""), "")
     steps = Preprocessing.from_json(dict(model.meaning.preprocessing))
     if dataset == "wdbc":
         split, _ = wdbc.load_held_out(path)

@@ -20,6 +20,7 @@ from safelight.circuit.signature import Outputs
 from safelight.errors import CompileError, UnknownModelError
 
 FORMAT = "safelight-model-1"
+PACKING_FILE = "packing.json"
 SHIPPED = Path(__file__).parent / "shipped"
 MAX_MODEL_JSON_BYTES = 4 << 20  # ranges, classes and steps: kilobytes
 MAX_WEIGHTS_BYTES = 256 << 20
@@ -53,9 +54,19 @@ class TrainedModel:
 
     @property
     def packing(self) -> Packing | None:
-        """The recorded choice of the packing search."""
-        recorded = self.description.get("packing")
-        return None if recorded is None else Packing.from_json(recorded)
+        """The recorded choice of the packing search, ``packing.json``."""
+        path = self.folder / PACKING_FILE
+        if not path.is_file():
+            return None
+        try:
+            return Packing.from_json(json.loads(_bounded(path, MAX_MODEL_JSON_BYTES)))
+        except ValueError as exc:
+            raise CompileError(f"{PACKING_FILE} of {self.name!r} is damaged") from exc
+
+    def record_packing(self, packing: Packing) -> None:
+        """Writes ``packing.json``, so that compiling needs no search."""
+        text = json.dumps(packing.to_json()) + "\n"
+        (self.folder / PACKING_FILE).write_text(text, encoding="utf-8")
 
     @property
     def card(self) -> str:
@@ -135,13 +146,13 @@ def _meaning(description: Mapping[str, Any]) -> ModelMeaning:
     )
 
 
-def compile_model(model: TrainedModel) -> Compiled:
-    """The model's triple, with its recorded packing if it has one."""
+def compile_model(model: TrainedModel, *, search: bool = False) -> Compiled:
+    """The model's triple, with its recorded packing if it has one and no search is asked for."""
     return compile_graph(
         model.graph,
         model.meaning,
         records=model.records,
-        packing=model.packing,
+        packing=None if search else model.packing,
         input_bound=float(model.description.get("input_bound", 8.0)),
     )
 
