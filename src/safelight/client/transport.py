@@ -9,41 +9,24 @@ answer (`MisbehavingServiceError`).
 from __future__ import annotations
 
 import hashlib
-import math
 import re
-import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
-
 from safelight.client import answers
 from safelight.client.answers import JobState, KeysetState, ModelInfo, ServiceInfo, read_answer
-from safelight.client.event_stream import read_events
-from safelight.client.exchange import Exchange, parse_document, raise_for_status
+from safelight.client.exchange import Exchange, parse_document
+from safelight.client.waiting import ProgressCallback, Waiting, job_of
 from safelight.errors import (
-    CancelledError,
     InputError,
     MisbehavingServiceError,
     RequestRejectedError,
-    ServiceFailedError,
-    UnreachableError,
 )
 from safelight.wire.content_digest import content_digest, parse_content_digest
 
 OCTETS = "application/octet-stream"
 
 _SEGMENT = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,128}")
-
-# A service that starts compiles its models first.
-RESTART_S = 60.0
-
-_POLL_FIRST_S = 0.05
-_POLL_LONGEST_S = 2.0
-
-# Called with 0 to 1; may raise CancelledError to stop the inference.
-ProgressCallback = Callable[[float], None]
 
 
 class Transport:
@@ -69,7 +52,7 @@ class Transport:
     ) -> None:
         self._exchange = Exchange(url, token, verify=verify, insecure_http=insecure_http)
         self._public_key = service_public_key
-        self._events_work = True
+        self._waiting = Waiting(self._exchange, self.job)
 
     def __enter__(self) -> Self:
         return self
@@ -169,7 +152,7 @@ class Transport:
 
     def job(self, job_id: str) -> JobState:
         """How an inference stands."""
-        return _of_job(self._get(f"/v1/inferences/{_segment(job_id)}"), job_id)
+        return job_of(self._get(f"/v1/inferences/{_segment(job_id)}"), job_id)
 
     def wait(
         self,
@@ -177,7 +160,12 @@ class Transport:
         progress: ProgressCallback | None = None,
         timeout_s: float | None = None,
     ) -> JobState:
-        """Waits until an inference is done: by its events, or by asking where they do not come.
+        """Waits until an inference is done.
+
+        Args:
+            job_id: What to wait for.
+            progress: Called with 0 to 1; may raise `CancelledError` to stop waiting.
+            timeout_s: How long at most.
 
         Raises:
             ServiceFailedError: It failed; the message has the code.
@@ -185,30 +173,7 @@ class Transport:
             UnreachableError: It did not end within ``timeout_s``, or nobody has answered for a
                 minute.
         """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        pause_s, heard = _POLL_FIRST_S, time.monotonic()
-        while True:
-            try:
-                job = self._follow(job_id, progress, deadline) if self._events_work else None
-                job = job or self.job(job_id)
-                heard = time.monotonic()
-            except UnreachableError:
-                # it keeps what it accepted, so a restart is worth waiting for
-                if time.monotonic() > min(heard + RESTART_S, deadline or math.inf):
-                    raise
-                continue
-            if job.status == "done":
-                return job
-            if job.status == "failed":
-                raise ServiceFailedError(f"the service could not evaluate the request: {job.code}")
-            if job.status == "cancelled":
-                raise CancelledError("the inference was cancelled")
-            if progress is not None:
-                progress(job.progress)
-            if deadline is not None and time.monotonic() > deadline:
-                raise UnreachableError("the inference did not end in time", hint="wait for longer")
-            time.sleep(pause_s)
-            pause_s = min(1.5 * pause_s, _POLL_LONGEST_S)
+        return self._waiting.wait(_segment(job_id), progress, timeout_s)
 
     def result(self, job_id: str, max_bytes: int) -> bytes:
         """The signed result message, whole as the service announced it; not yet verified.
@@ -232,33 +197,6 @@ class Transport:
         """Cancels an inference, or makes the service forget a finished one."""
         self._delete(f"/v1/inferences/{_segment(job_id)}", "unknown-inference")
 
-    def _follow(
-        self, job_id: str, progress: ProgressCallback | None, deadline: float | None
-    ) -> JobState | None:
-        """Follows the events to the end; None if they broke off."""
-        try:
-            with self._exchange.stream(
-                "GET", f"/v1/inferences/{_segment(job_id)}/events"
-            ) as response:
-                if response.status_code != 200:
-                    raise_for_status(response.status_code, b"")
-                for event in read_events(response.iter_raw()):
-                    job = _of_job(parse_document(event.data.encode()), job_id)
-                    if job.status not in ("queued", "running"):
-                        return job
-                    if progress is not None:
-                        progress(job.progress)
-                    if deadline is not None and time.monotonic() > deadline:
-                        return job
-        except (httpx.TransportError, ServiceFailedError):
-            return None  # a proxy, or a restart: asking will tell
-        except RequestRejectedError as exc:
-            if exc.status == 401:
-                raise
-            self._events_work = exc.status == 429
-            return None
-        return None
-
     def _get(self, path: str, params: dict[str, str] | None = None) -> object:
         return parse_document(self._exchange.send("GET", path, params=params).body)
 
@@ -268,13 +206,6 @@ class Transport:
         except RequestRejectedError as exc:
             if exc.code != gone_code:  # gone already: an earlier attempt did it
                 raise
-
-
-def _of_job(document: object, job_id: str) -> JobState:
-    job = read_answer(document, answers.job_state)
-    if job.id != job_id:
-        raise MisbehavingServiceError("the service told of another inference")
-    return job
 
 
 def _octet_headers(content: bytes) -> dict[str, str]:
