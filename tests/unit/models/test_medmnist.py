@@ -106,9 +106,7 @@ def empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_download_is_checked_and_kept(
-    empty_machine: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_download_is_checked_and_kept(empty_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = write(empty_machine, "official").read_bytes()
     digest = hashlib.md5(content).hexdigest()
     monkeypatch.setitem(medmnist.KNOWN_MD5, "pneumoniamnist", digest)
@@ -119,9 +117,7 @@ def test_download_is_checked_and_kept(
     assert len(medmnist.load(path).test) == 4
 
 
-def test_a_false_download_is_not_kept(
-    empty_machine: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_false_download_is_not_kept(empty_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(httpx, "stream", lambda *_, **__: _Response(b"<html>"))
     with pytest.raises(InputError, match="not the official file"):
         medmnist.find_or_download()

@@ -83,8 +83,6 @@ def test_bootstrap_is_seeded_and_covers_the_estimate() -> None:
         (np.array([0, 1, 1]), np.array([0.1, 0.2]), "do not fit"),
     ],
 )
-def test_refuses_what_has_no_measure(
-    labels: np.ndarray, scores: np.ndarray, message: str
-) -> None:
+def test_refuses_what_has_no_measure(labels: np.ndarray, scores: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
         metrics.auc(labels, scores)
