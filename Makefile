@@ -15,16 +15,20 @@ NATIVE_SOURCES := $(shell find native CMakeLists.txt -type f)
 .PHONY: demo test test-all lint types contracts fuzz clean train lock
 .DEFAULT_GOAL := demo
 
-$(VENV)/.core: requirements/core.txt pyproject.toml $(NATIVE_SOURCES)
+$(VENV)/.core: requirements/core.txt requirements/build.txt pyproject.toml $(NATIVE_SOURCES)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or later is needed (set PYTHON=)")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing the pinned dependencies and building the evaluator ..."
-	@$(BIN)/python -m pip install -q -r requirements/core.txt
-	@$(BIN)/python -m pip install -q --no-deps -e .
+	@echo "installing pinned dependencies and building the evaluator ..."
+	@$(BIN)/python -m pip install -q -r requirements/core.txt -r requirements/build.txt
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.core
 	@$(BIN)/python -m pip install -q -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.train: requirements/train.txt $(VENV)/.dev
+	@$(BIN)/python -m pip install -q -r requirements/train.txt
 	@touch $@
 
 demo: $(VENV)/.core
@@ -43,8 +47,20 @@ contracts: $(VENV)/.dev
 test: lint types contracts
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
-test-all: lint types contracts
+test-all: $(VENV)/.train lint types contracts
 	$(BIN)/python -m pytest -n 2
+
+fuzz: $(VENV)/.dev
+	SAFELIGHT_FUZZ_SECONDS=$(or $(FUZZ_SECONDS),300) $(BIN)/python -m pytest tests/fuzz
+
+lock:
+	for part in core:plot dev:plot,dev,data; do \
+	  extras=$$(echo $${part#*:} | sed 's/\([a-z]*\),*/--extra \1 /g'); \
+	  uv pip compile -q pyproject.toml $$extras --universal --generate-hashes \
+	    --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header \
+	    -o requirements/$${part%%:*}.txt; done
+	uv pip compile -q requirements/build.in --universal --generate-hashes \
+	  --python-version 3.11 --no-emit-index-url --no-header -o requirements/build.txt
 
 clean:
 	rm -rf $(VENV) build out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
