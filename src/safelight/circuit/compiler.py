@@ -30,12 +30,14 @@ class ModelMeaning:
         title: One line for people.
         preprocessing: Steps as data.
         outputs: What the logits mean.
+        input_names: Names of a record's features, in order; empty for images.
     """
 
     version: str
     title: str
     preprocessing: Mapping[str, Any]
     outputs: Outputs
+    input_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ def _signature(
         version=meaning.version,
         title=meaning.title,
         input_shape=graph.input_shape,
+        input_names=meaning.input_names,
         preprocessing=meaning.preprocessing,
         parameters=program.parameters,
         input_scale=program.input_scale,

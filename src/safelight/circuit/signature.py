@@ -62,6 +62,7 @@ class Signature:
         version: Version of the model.
         title: One line for people.
         input_shape: Shape of one preprocessed input.
+        input_names: Names of a record's features, in order; empty for images.
         preprocessing: Steps as data, from file to ``input_shape``; read by
             `safelight.imaging.Preprocessing`.
         parameters: Under which to make keys and encrypt.
@@ -79,6 +80,7 @@ class Signature:
     version: str
     title: str
     input_shape: tuple[int, ...]
+    input_names: tuple[str, ...]
     preprocessing: Mapping[str, Any]
     parameters: Parameters
     input_scale: float
@@ -166,6 +168,7 @@ class Signature:
                 version=str(data["version"]),
                 title=str(data["title"]),
                 input_shape=tuple(map(int, data["input_shape"])),
+                input_names=tuple(map(str, data["input_names"])),
                 preprocessing=dict(data["preprocessing"]),
                 parameters=parameters,
                 input_scale=float(data["input_scale"]),
@@ -194,6 +197,7 @@ class Signature:
         slots, size = self.parameters.slots, int(np.prod(self.input_shape))
         last_record = (self.records - 1) * self.record_step
         ok = 0 < len(self.input_shape) <= 3 and all(0 < d <= 1 << 16 for d in self.input_shape)
+        ok &= len(self.input_names) in (0, size)
         ok &= 0 < self.records <= slots and 0 < self.record_step <= slots
         ok &= 0 <= self.input_level <= self.parameters.max_level
         ok &= 1.0 < self.input_scale < 2.0**100 and 1.0 < self.output_scale < 2.0**100

@@ -40,7 +40,11 @@ def load_inputs(signature: Signature, paths: Sequence[str | Path]) -> list[tuple
     inputs: list[tuple[str, FloatArray]] = []
     for path in map(Path, paths):
         if steps.is_for_records:
-            table = read_records(path, feature_count=signature.input_shape[0])
+            table = read_records(
+                path,
+                feature_count=signature.input_shape[0],
+                feature_names=signature.input_names,
+            )
             rows = steps.apply_record(table.features)
             inputs += [(f"{path}#{row}", values) for row, values in enumerate(rows, start=1)]
         else:

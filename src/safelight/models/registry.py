@@ -143,6 +143,7 @@ def _meaning(description: Mapping[str, Any]) -> ModelMeaning:
             threshold=float(outputs["threshold"]),
             temperature=float(outputs.get("temperature", 1.0)),
         ),
+        input_names=tuple(map(str, description.get("features", ()))),
     )
 
 

@@ -12,6 +12,7 @@ from safelight.service.settings import Settings
 
 # Secrets come by the environment: command lines can be read by every user of a machine.
 LOCAL_TOKEN_VARIABLE = "SAFELIGHT_LOCAL_TOKEN"  # noqa: S105 - a name
+THREADS_VARIABLE = "SAFELIGHT_THREADS"
 METRICS_TOKEN_VARIABLE = "SAFELIGHT_METRICS_TOKEN"  # noqa: S105 - a name
 
 
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", action="append", help="a model to serve; all by default")
     parser.add_argument("--engine", default="auto", choices=("auto", "native", "seal"))
     parser.add_argument("--workers", type=int, default=1, help="programs evaluated at once")
+    parser.add_argument("--threads", type=int, help="that evaluate; one a core by default")
     parser.add_argument("--retention-hours", type=float, default=24.0, help="results are kept")
     parser.add_argument("--tls-certificate", type=Path, help="PEM file")
     parser.add_argument("--tls-key", type=Path, help="PEM file")
@@ -37,7 +39,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     """Settings from parsed arguments and the environment, which forgets the tokens."""
     limits = replace(
         Limits(),
-        workers=max(1, arguments.workers),
+        workers=arguments.workers,
         retention_s=3600.0 * arguments.retention_hours,
     )
     return Settings(
@@ -46,6 +48,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         port=arguments.port,
         models=None if arguments.model is None else tuple(arguments.model),
         engine=arguments.engine,
+        threads=arguments.threads or _threads_of_environment(),
         limits=limits,
         tls_certificate=arguments.tls_certificate,
         tls_key=arguments.tls_key,
@@ -53,3 +56,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         local_token=os.environ.pop(LOCAL_TOKEN_VARIABLE, None),
         metrics_token=os.environ.pop(METRICS_TOKEN_VARIABLE, None),
     )
+
+
+def _threads_of_environment() -> int | None:
+    text = os.environ.get(THREADS_VARIABLE, "")
+    return int(text) if text.isdecimal() and len(text) < 5 and text != "0" else None

@@ -16,8 +16,12 @@ _ENGINES = {
 _NATIVE_EXTENSION = "safelight._native"
 
 
-def choose_engine(name: str = "auto") -> Engine:
+def choose_engine(name: str = "auto", *, threads: int = 1) -> Engine:
     """The engine of that name; ``auto`` prefers the native one.
+
+    Args:
+        name: ``auto``, ``native`` or ``seal``.
+        threads: How many compute in this process, over all requests; SEAL's engine has one.
 
     Raises:
         InputError: No engine of that name, or it is not built here.
@@ -28,8 +32,11 @@ def choose_engine(name: str = "auto") -> Engine:
         raise InputError(f"there is no engine {name}", hint=f"one of auto, {', '.join(_ENGINES)}")
     if not _is_there(name):
         raise InputError(f"the engine {name} is not built here", hint="use --engine auto")
-    module, kind = _ENGINES[name]
-    engine: Engine = getattr(importlib.import_module(module), kind)()
+    module_name, kind = _ENGINES[name]
+    module = importlib.import_module(module_name)
+    if name == "native":
+        module.set_threads(threads)
+    engine: Engine = getattr(module, kind)()
     return engine
 
 

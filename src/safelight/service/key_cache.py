@@ -7,8 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from safelight.ckks.ciphertext import EvaluationKeys, KeyRequirements, KeySwitchKey
 from safelight.ckks.parameters import Parameters
 from safelight.engine.base import Engine
@@ -29,7 +27,8 @@ class KeyCache:
 
     Args:
         keysets: Where they are stored.
-        engine: Its ``load_keys``, if it has one, turns keys into what ``run`` takes.
+        engine: Its ``load_keys``, if it has one, turns keys into what ``run`` takes, which tells
+            its size as ``nbytes``.
         max_bytes: Size of what is kept.
     """
 
@@ -81,10 +80,13 @@ class KeyCache:
     def _prepare(
         self, read: dict[int, KeySwitchKey], parameters: Parameters
     ) -> tuple[EvaluationKeys, int]:
-        size = sum(int(np.asarray(key.residues).nbytes) for key in read.values())
+        size = sum(int(key.residues.nbytes) for key in read.values())
         relinearization = read.pop(RELINEARIZATION, None)
         keys = EvaluationKeys(parameters, relinearization, read)
-        return (keys if self._load is None else self._load(keys)), size
+        if self._load is None:
+            return keys, size
+        loaded = self._load(keys)
+        return loaded, int(getattr(loaded, "nbytes", size))
 
     def _recall(self, name: _Name) -> EvaluationKeys | None:
         with self._lock:

@@ -31,7 +31,7 @@ MAX_CONNECTIONS = 256
 MAX_PARSERS = 2
 # A comment this often keeps proxies from closing a quiet event stream.
 EVENT_KEEP_ALIVE_S = 10.0
-# Event streams that one client may hold open: it has that many jobs at most in its hands.
+# Event streams that one client may hold open: each is a connection of the few that there are.
 MAX_EVENT_STREAMS = 16
 # Printable, so that it can be logged by digest and stored; a UUID has 36 characters.
 MAX_IDEMPOTENCY_KEY_CHARS = 128

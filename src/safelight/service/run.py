@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 import uvicorn
 
 from safelight.engine.base import Engine
+from safelight.errors import InputError
 from safelight.service.app import build_app
 from safelight.service.engines import choose_engine
 from safelight.service.head_timeout import HeadTimeoutProtocol
@@ -45,7 +46,9 @@ def run_service(
     os.umask(0o077)  # whatever is written is for this user alone
     log = Log()
     install_server_log(log)
-    engine = choose_engine(settings.engine) if engine is None else engine
+    if engine is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        engine = choose_engine(settings.engine, threads=settings.threads or cores or 1)
     if models is None:
         from safelight.service.shipped_models import served_models
 
@@ -75,8 +78,10 @@ def run_service(
         ssl_version=ssl.PROTOCOL_TLS_SERVER,
     )
     parts: Parts = app.state.parts
+    listener = _listen(settings, config)
 
-    def announce(port: int) -> None:
+    def announce() -> None:
+        port = listener.getsockname()[1]
         scheme = "http" if settings.tls_certificate is None else "https"
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         ready = {
@@ -88,8 +93,28 @@ def run_service(
         sys.stdout.flush()
         log.write("started")
 
-    _Server(config, on_ready=announce, on_stop=parts.evaluator.board.close).run()
+    _Server(config, on_ready=announce, on_stop=parts.evaluator.board.close).run([listener])
     log.write("stopped")
+
+
+def _listen(settings: Settings, config: uvicorn.Config) -> socket.socket:
+    """The listening socket; here, not in uvicorn, so that what is wrong can be said plainly."""
+    try:
+        config.load()
+    except OSError as exc:  # ssl.SSLError is one
+        raise InputError(
+            "the TLS certificate or its key cannot be used", hint="both are PEM files"
+        ) from exc
+    try:
+        address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(address[4][:2], family=address[0], backlog=config.backlog)
+    except OSError as exc:
+        raise InputError(
+            f"cannot listen on port {settings.port} of {settings.host}",
+            hint="is it in use? --port 0 takes a free one",
+        ) from exc
+    listener.setblocking(False)
+    return listener
 
 
 class _Server(uvicorn.Server):
@@ -99,7 +124,7 @@ class _Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         *,
-        on_ready: Callable[[int], None],
+        on_ready: Callable[[], None],
         on_stop: Callable[[], None],
     ) -> None:
         super().__init__(config)
@@ -109,7 +134,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._on_ready(self.servers[0].sockets[0].getsockname()[1])
+            self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._on_stop()  # ends event streams, which uvicorn would wait for

@@ -20,6 +20,7 @@ class Settings:
         port: 0 lets the system choose; the ready line tells.
         models: Names of the models to serve, or None for all.
         engine: ``auto``, ``native`` or ``seal``.
+        threads: Threads that evaluate, over all workers; as many as there are cores if None.
         limits: Quotas and sizes.
         tls_certificate: PEM file; with ``tls_key``, the service speaks HTTPS.
         tls_key: PEM file.
@@ -34,6 +35,7 @@ class Settings:
     port: int = 8440
     models: tuple[str, ...] | None = None
     engine: str = "auto"
+    threads: int | None = None
     limits: Limits = field(default_factory=Limits)
     tls_certificate: Path | None = None
     tls_key: Path | None = None
@@ -42,6 +44,12 @@ class Settings:
     metrics_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        if not 0 <= self.port < 2**16:
+            raise InputError("a port is a number from 0 to 65535")
+        if self.limits.workers < 1 or (self.threads is not None and self.threads < 1):
+            raise InputError("at least one worker and one thread are needed")
+        if not self.limits.retention_s > 0:
+            raise InputError("results must be kept for some time")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise InputError("a TLS certificate and its key are given together")
         if self.tls_certificate is None and not self.on_loopback and not self.insecure_http:

@@ -8,6 +8,7 @@ only when it would survive the loss of power. Methods may be called from any thr
 from __future__ import annotations
 
 import fcntl
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -51,8 +52,18 @@ def open_stores(data: Path, limits: Limits) -> Stores:
     """The stores of a data folder, made where missing, with a crash's leftovers removed.
 
     Raises:
-        SafelightError: Another process serves this folder.
+        SafelightError: Another process serves this folder, or it cannot be used.
     """
+    try:
+        return _open(data, limits)
+    except (OSError, sqlite3.DatabaseError) as exc:
+        raise SafelightError(
+            f"the data folder cannot be used ({type(exc).__name__})",
+            hint="is it a folder of this user, written by a service, on a disk with space?",
+        ) from exc
+
+
+def _open(data: Path, limits: Limits) -> Stores:
     make_private_folder(data)
     lock = _lock(data)
     incoming = make_private_folder(data / "incoming")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from safelight.errors import SafelightError
 from safelight.service.clients import add_client, revoke_client
 from safelight.service.janitor import tidy
 from safelight.service.limits import Limits
@@ -178,3 +181,33 @@ def test_local_token_by_the_environment(tmp_path: Path) -> None:
         service.environment = {"SAFELIGHT_LOCAL_TOKEN": "sl_another-token-of-this-test"}
         service.start()
         assert caller.ask("GET", "/v1/models").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--port", "99999"], "a port is a number"),
+        (["--workers", "0"], "at least one worker"),
+        (["--host", "0.0.0.0"], "plain HTTP"),
+        (["--tls-certificate", "/nowhere"], "together"),
+        (["--tls-certificate", "/nowhere", "--tls-key", "/nowhere"], "TLS certificate"),
+        (["--host", "192.0.2.1", "--insecure-http"], "cannot listen"),
+        (["--data", "/dev/null"], "data folder cannot be used"),
+        (["--engine", "auto", "--model", "no-such-model"], "no model"),
+    ],
+)
+def test_a_wrong_start_is_said_plainly(tmp_path: Path, arguments: list[str], message: str) -> None:
+    command = [sys.executable, "-m", "safelight.service", "--port", "0"]
+    command += ["--model", "wdbc-logistic", "--data", str(tmp_path / "data"), *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: ")
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_a_damaged_database_is_said_plainly(tmp_path: Path) -> None:
+    (tmp_path / "service.sqlite3").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(SafelightError, match="cannot be used"):
+        open_stores(tmp_path, Limits())
