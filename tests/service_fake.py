@@ -15,6 +15,7 @@ from safelight.circuit.program import DropLevel, Program
 from safelight.ckks.ciphertext import Ciphertext, EvaluationKeys, KeyRequirements
 from safelight.ckks.parameters import Parameters
 from safelight.engine.base import Progress
+from safelight.service.head_timeout import HeadTimeoutProtocol
 from safelight.service.served_model import ServedModel
 
 PARAMETERS = Parameters.from_bits(4096, [40, 26, 40])
@@ -100,6 +101,7 @@ def main() -> None:
         if name.startswith("FAKE_LIMIT_")
     }
     settings = replace(settings, limits=replace(settings.limits, **changed))
+    HeadTimeoutProtocol.head_timeout_s = float(os.environ.get("FAKE_HEAD_TIMEOUT_S", "10"))
     engine = FakeEngine(
         int(os.environ.get("FAKE_STEPS", "4")), float(os.environ.get("FAKE_STEP_S", "0"))
     )

@@ -73,6 +73,14 @@ class Database:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        try:
+            self._check_schema()
+        except BaseException:
+            self.close()
+            raise
+        path.chmod(0o600)
+
+    def _check_schema(self) -> None:
         with self.transaction() as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
@@ -84,7 +92,6 @@ class Database:
                     f"the data folder has format {version}, this release reads {SCHEMA_VERSION}",
                     hint="use the release that wrote it, or an empty folder",
                 )
-        path.chmod(0o600)
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, for reading."""

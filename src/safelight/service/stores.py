@@ -54,18 +54,21 @@ def open_stores(data: Path, limits: Limits) -> Stores:
     Raises:
         SafelightError: Another process serves this folder, or it cannot be used.
     """
+    lock: BinaryIO | None = None
     try:
-        return _open(data, limits)
+        make_private_folder(data)
+        lock = _lock(data)
+        return _open(data, limits, lock)
     except (OSError, sqlite3.DatabaseError) as exc:
+        if lock is not None:
+            lock.close()
         raise SafelightError(
             f"the data folder cannot be used ({type(exc).__name__})",
             hint="is it a folder of this user, written by a service, on a disk with space?",
         ) from exc
 
 
-def _open(data: Path, limits: Limits) -> Stores:
-    make_private_folder(data)
-    lock = _lock(data)
+def _open(data: Path, limits: Limits, lock: BinaryIO) -> Stores:
     incoming = make_private_folder(data / "incoming")
     for path in incoming.iterdir():
         path.unlink()

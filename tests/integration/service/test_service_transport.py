@@ -186,7 +186,7 @@ def server(answer: Answerer) -> Iterator[Transport]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever)
+        thread = threading.Thread(target=httpd.serve_forever, args=(0.01,))
         thread.start()
         try:
             with Transport(f"http://127.0.0.1:{httpd.server_port}", "token") as transport:
