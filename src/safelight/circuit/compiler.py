@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from safelight.circuit.checks import key_requirements, register_states
 from safelight.circuit.graph import Graph
+from safelight.circuit.im2col import patched
 from safelight.circuit.lowering import Lowered, lower
 from safelight.circuit.normal_form import DEFAULT_INPUT_BOUND, NormalForm, normal_form
 from safelight.circuit.packing import Packing, check_sizes, search_packing
 from safelight.circuit.program import Program
 from safelight.circuit.scales import ScalePlan, plan_scales
 from safelight.circuit.signature import Outputs, Signature, slot_runs
+from safelight.circuit.sparse import IntArray
 from safelight.ckks.ciphertext import KeyRequirements
 from safelight.ckks.parameters import MAX_LOG2_QP
 from safelight.errors import SlotCountError
@@ -86,12 +88,20 @@ def compile_graph(
     slots = plan.parameters.slots
     if packing is None:
         wanted = _most_records(form, slots) if records is None else records
-        packing = search_packing(form, slots, wanted, op_levels(form, plan))
+        patches = patched(graph, slots // wanted)
     else:
-        check_sizes(form, slots // packing.records, slots)
+        wanted = packing.records
+        patches = patched(graph, slots // wanted) if packing.patches else None
+    if patches is not None:
+        form = normal_form(patches.graph, input_bound)
+    check_sizes(form, slots // wanted, slots)
+    if packing is None:
+        packing = search_packing(form, slots, wanted, op_levels(form, plan))
+        packing = replace(packing, patches=patches is not None)
     lowered = lower(graph.name, form, plan, packing)
     requirements = key_requirements(lowered.program)
-    signature = _signature(graph, meaning, lowered, packing)
+    gather = None if patches is None else patches.gather
+    signature = _signature(graph, meaning, lowered, packing, gather, input_bound)
     return Compiled(lowered.program, requirements, signature, form, plan, packing)
 
 
@@ -127,19 +137,28 @@ def op_levels(form: NormalForm, plan: ScalePlan) -> list[int]:
 
 
 def _signature(
-    graph: Graph, meaning: ModelMeaning, lowered: Lowered, packing: Packing
+    graph: Graph,
+    meaning: ModelMeaning,
+    lowered: Lowered,
+    packing: Packing,
+    gather: IntArray | None,
+    input_bound: float,
 ) -> Signature:
     program, records = lowered.program, packing.records
     read = lowered.input_layout
     positions = read.positions()
-    elements = np.arange(positions.shape[1])
-    runs = tuple(run for copy in positions for run in slot_runs(copy * records, elements))
+    elements = np.arange(positions.shape[1]) if gather is None else gather
+    filled = elements >= 0
+    runs = tuple(
+        run for copy in positions for run in slot_runs(copy[filled] * records, elements[filled])
+    )
     return Signature(
         model=graph.name,
         version=meaning.version,
         title=meaning.title,
         input_shape=graph.input_shape,
         input_names=meaning.input_names,
+        input_bound=input_bound,
         preprocessing=meaning.preprocessing,
         parameters=program.parameters,
         input_scale=program.input_scale,

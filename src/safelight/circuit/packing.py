@@ -63,6 +63,7 @@ class Packing:
 
     Args:
         records: Records that share a ciphertext.
+        patches: Whether the client lays out the patches of the first convolution.
         input_order: Name of the arrangement of the input.
         input_copies: (count, stride) of the copies that the client makes.
         orders: For each operation the name of the order of its result.
@@ -71,6 +72,7 @@ class Packing:
     """
 
     records: int
+    patches: bool
     input_order: str
     input_copies: tuple[int, int]
     orders: tuple[str, ...]
@@ -81,6 +83,7 @@ class Packing:
         """As it stands in ``model.json``."""
         return {
             "records": self.records,
+            "patches": self.patches,
             "input": [self.input_order, *self.input_copies],
             "ops": [
                 [order, period, *copies]
@@ -98,6 +101,7 @@ class Packing:
             ops = [(str(o), int(p), (int(c), int(s))) for o, p, c, s in data["ops"]]
             return cls(
                 int(data["records"]),
+                bool(data["patches"]),
                 str(order),
                 (int(count), int(stride)),
                 tuple(op[0] for op in ops),
@@ -193,7 +197,7 @@ def _distinct(states: list[_State]) -> list[_State]:
 
 def _input_states(form: NormalForm, ring: int, records: int) -> Iterator[_State]:
     for order in candidate_orders(form.input_shape, ring):
-        packing = Packing(records, order.name, (1, 0), (), (), ())
+        packing = Packing(records, False, order.name, (1, 0), (), (), ())
         yield _State((Placement(order, ring),), packing, 0.0)
 
 

@@ -63,6 +63,8 @@ class Signature:
         title: One line for people.
         input_shape: Shape of one preprocessed input.
         input_names: Names of a record's features, in order; empty for images.
+        input_bound: Largest magnitude of a preprocessed element; beyond it the encrypted answer
+            could wrap around and be wrong without a sign of it.
         preprocessing: Steps as data, from file to ``input_shape``; read by
             `safelight.imaging.Preprocessing`.
         parameters: Under which to make keys and encrypt.
@@ -81,6 +83,7 @@ class Signature:
     title: str
     input_shape: tuple[int, ...]
     input_names: tuple[str, ...]
+    input_bound: float
     preprocessing: Mapping[str, Any]
     parameters: Parameters
     input_scale: float
@@ -99,16 +102,21 @@ class Signature:
             inputs: float64 ``[records, *input_shape]``.
 
         Raises:
-            RecordError: Too many, of another shape, or not finite.
+            RecordError: Too many, of another shape, not finite, or beyond ``input_bound``.
         """
         size = int(np.prod(self.input_shape))
-        if inputs.ndim < 2 or inputs[0].size != size or not 0 < len(inputs) <= self.records:
+        if inputs.shape[1:] != self.input_shape or not 0 < len(inputs) <= self.records:
             raise RecordError(
                 f"inputs of shape {list(inputs.shape)} do not fit: up to {self.records} "
                 f"of shape {list(self.input_shape)}"
             )
         if not np.isfinite(inputs).all():
             raise RecordError("an input has values that are not finite numbers")
+        if not self.within_bound(inputs):
+            raise RecordError(
+                f"an input has values beyond ±{self.input_bound:g} after preprocessing",
+                hint="the model does not cover it; check the units of its features",
+            )
         flat = inputs.reshape(len(inputs), size)
         slots = np.zeros(self.parameters.slots)
         for run in self.input_slots:
@@ -118,6 +126,10 @@ class Signature:
             for record, values in enumerate(flat):
                 slots[where + record * self.record_step] = values[elements]
         return slots
+
+    def within_bound(self, inputs: FloatArray) -> bool:
+        """Whether the model covers preprocessed inputs of this magnitude."""
+        return bool(np.abs(inputs).max(initial=0.0) <= self.input_bound)
 
     def unpack(self, slots: FloatArray, count: int) -> FloatArray:
         """Logits float64 ``[count, outputs]`` from decrypted slots."""
