@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from safelight.ckks.parameters import Parameters
 from safelight.errors import MalformedError, ParameterError, RecordError
 
 ACTIVATIONS = ("sigmoid", "softmax")
+MAX_TEXT = 200  # characters of a name or title
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Signature:
         Raises:
             RecordError: Too many, of another shape, not finite, or beyond ``input_bound``.
         """
-        size = int(np.prod(self.input_shape))
+        size = math.prod(self.input_shape)
         if inputs.shape[1:] != self.input_shape or not 0 < len(inputs) <= self.records:
             raise RecordError(
                 f"inputs of shape {list(inputs.shape)} do not fit: up to {self.records} "
@@ -172,30 +174,34 @@ class Signature:
         """
         try:
             parameters = Parameters(
-                int(data["parameters"]["n"]), tuple(map(int, data["parameters"]["primes"]))
+                _integer(data["parameters"]["n"]),
+                tuple(map(_integer, _listed(data["parameters"]["primes"]))),
             )
             outputs = data["outputs"]
             signature = cls(
-                model=str(data["model"]),
-                version=str(data["version"]),
-                title=str(data["title"]),
-                input_shape=tuple(map(int, data["input_shape"])),
-                input_names=tuple(map(str, data["input_names"])),
+                model=_text(data["model"]),
+                version=_text(data["version"]),
+                title=_text(data["title"]),
+                input_shape=tuple(map(_integer, _listed(data["input_shape"]))),
+                input_names=tuple(map(_text, _listed(data["input_names"]))),
+                input_bound=_number(data["input_bound"]),
                 preprocessing=dict(data["preprocessing"]),
                 parameters=parameters,
-                input_scale=float(data["input_scale"]),
-                input_level=int(data["input_level"]),
-                records=int(data["records"]),
-                record_step=int(data["record_step"]),
-                input_slots=tuple(SlotRun(*map(int, run)) for run in data["input_slots"]),
-                output_slots=tuple(map(int, data["output_slots"])),
-                output_scale=float(data["output_scale"]),
+                input_scale=_number(data["input_scale"]),
+                input_level=_integer(data["input_level"]),
+                records=_integer(data["records"]),
+                record_step=_integer(data["record_step"]),
+                input_slots=tuple(
+                    SlotRun(*map(_integer, _listed(run))) for run in _listed(data["input_slots"])
+                ),
+                output_slots=tuple(map(_integer, _listed(data["output_slots"]))),
+                output_scale=_number(data["output_scale"]),
                 outputs=Outputs(
-                    classes=tuple(map(str, outputs["classes"])),
-                    activation=str(outputs["activation"]),
-                    positive=str(outputs["positive"]),
-                    threshold=float(outputs["threshold"]),
-                    temperature=float(outputs["temperature"]),
+                    classes=tuple(map(_text, _listed(outputs["classes"]))),
+                    activation=_text(outputs["activation"]),
+                    positive=_text(outputs["positive"]),
+                    threshold=_number(outputs["threshold"]),
+                    temperature=_number(outputs["temperature"]),
                 ),
             )
         except (KeyError, TypeError, ValueError, OverflowError, ParameterError) as exc:
@@ -206,13 +212,16 @@ class Signature:
 
     def _check(self) -> None:
         """Refuses what would write or read outside the slots, or mean nothing."""
-        slots, size = self.parameters.slots, int(np.prod(self.input_shape))
+        slots, size = self.parameters.slots, math.prod(self.input_shape)
         last_record = (self.records - 1) * self.record_step
         ok = 0 < len(self.input_shape) <= 3 and all(0 < d <= 1 << 16 for d in self.input_shape)
         ok &= len(self.input_names) in (0, size)
         ok &= 0 < self.records <= slots and 0 < self.record_step <= slots
         ok &= 0 <= self.input_level <= self.parameters.max_level
         ok &= 1.0 < self.input_scale < 2.0**100 and 1.0 < self.output_scale < 2.0**100
+        ok &= 0.0 < self.input_bound < 2.0**100
+        # a step of zero would allow any count, and the client fills as many as this says
+        ok &= sum(run.count for run in self.input_slots) <= slots
         for run in self.input_slots:
             ends = (0, run.count - 1)
             ok &= run.count > 0
@@ -221,12 +230,39 @@ class Signature:
         ok &= all(0 <= slot < slots - last_record for slot in self.output_slots)
         logits, classes = len(self.output_slots), self.outputs.classes
         ok &= self.outputs.activation in ACTIVATIONS and self.outputs.positive in classes
-        ok &= (logits, len(classes)) == (1, 2) or (
-            self.outputs.activation == "softmax" and logits == len(classes) > 1
-        )
-        ok &= 0.0 < self.outputs.threshold < 1.0 and self.outputs.temperature > 0.0
+        ok &= len(set(classes)) == len(classes)
+        if self.outputs.activation == "sigmoid":
+            ok &= (logits, len(classes)) == (1, 2)
+        else:
+            ok &= logits == len(classes) > 1
+        ok &= 0.0 < self.outputs.threshold < 1.0 and 1e-6 < self.outputs.temperature < 1e6
         if not ok:
             raise MalformedError("the model's signature has a value out of range")
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("not an integer")
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError("not a number")
+    return float(value)
+
+
+def _text(value: object) -> str:
+    # a service's words go to a terminal: no control characters, and not without end
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
+        raise ValueError("not a short text")
+    return value
+
+
+def _listed(value: object) -> Sequence[Any]:
+    if not isinstance(value, list | tuple):
+        raise TypeError("not a list")
+    return value
 
 
 def slot_runs(slot_of: Sequence[int] | IntArray, elements: IntArray) -> tuple[SlotRun, ...]:

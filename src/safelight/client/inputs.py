@@ -56,4 +56,10 @@ def load_inputs(signature: Signature, paths: Sequence[str | Path]) -> list[tuple
                 f"{source}: preprocessing gives shape {list(values.shape)}, "
                 f"the model takes {list(signature.input_shape)}"
             )
+        if not signature.within_bound(values):
+            raise InputError(
+                f"{source}: values beyond ±{signature.input_bound:g} after preprocessing, "
+                "which the model does not cover",
+                hint="check the units of the features",
+            )
     return inputs
