@@ -79,7 +79,9 @@ def test_half_a_head_is_given_up(tmp_path: Path) -> None:
         with connect(service) as silent, connect(service) as half, connect(service) as kept:
             half.sendall(b"GET /v1/health HTTP/1.1\r\nHost:")
             kept.sendall(b"GET /v1/health HTTP/1.1\r\nHost: a\r\n\r\n")
-            assert kept.recv(1000).startswith(b"HTTP/1.1 200")
+            answer = b""
+            while not answer.endswith(b'{"status":"ok"}'):
+                answer += kept.recv(1000)
             kept.sendall(b"GET /v1/he")
             for connection in (silent, half, kept):
                 connection.settimeout(5)

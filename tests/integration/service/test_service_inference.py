@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from safelight.wire.content_digest import content_digest
 from service_fake import GALOIS
-from service_harness import Caller, ServiceProcess, finished, request_message, running_service
+from service_harness import (
+    Caller,
+    ServiceProcess,
+    finished,
+    key_message,
+    request_message,
+    running_service,
+)
 
 
 def test_result_of_a_request(caller: Caller, keyset: str) -> None:
@@ -127,3 +135,20 @@ def test_model_says_what_a_client_needs(caller: Caller) -> None:
     }
     names = [entry["name"] for entry in caller.ask("GET", "/v1/models").json()["models"]]
     assert names == ["tiny", "shallow", "free", "broken", "other"]
+
+
+def test_many_at_once(caller: Caller) -> None:
+    """Eight threads upload the same key and hand in the same request: one key, one job."""
+    keyset = caller.keyset()
+    key, request = key_message(GALOIS[0]), request_message("shallow")
+    with ThreadPoolExecutor(8) as pool:
+        key_path = f"/v1/keysets/{keyset}/keys/{GALOIS[0]}"
+        puts = list(pool.map(lambda _: caller.put(key_path, key).status_code, range(8)))
+        assert sorted(puts) == [200] * 7 + [201]
+        path = f"/v1/inferences?model=shallow&keyset={keyset}"
+        posts = list(pool.map(lambda _: caller.post(path, request), range(8)))
+        assert sorted(post.status_code for post in posts) == [200] * 7 + [202]
+        assert len({post.json()["id"] for post in posts}) == 1
+        others = [request_message("shallow") for _ in range(16)]
+        jobs = [post.json()["id"] for post in pool.map(lambda r: caller.post(path, r), others)]
+        assert {finished(caller, job)["status"] for job in jobs} == {"done"}
