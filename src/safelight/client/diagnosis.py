@@ -80,7 +80,7 @@ def decide(signature: Signature, probabilities: NDArray[np.float64]) -> NDArray[
         above = probabilities[:, positive] >= outputs.threshold
         decided: NDArray[np.int64] = np.where(above, positive, 1 - positive).astype(np.int64)
         return decided
-    return np.argmax(probabilities, axis=1).astype(np.int64)
+    return np.asarray(np.argmax(probabilities, axis=1), dtype=np.int64)
 
 
 def diagnoses(
