@@ -124,6 +124,11 @@ class Exchange:
                         return _read_answer(response, max_bytes)
                     pause_s = max(pause_s, asked_s)
             except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
+                if "CERTIFICATE_VERIFY_FAILED" in str(exc):
+                    raise UnreachableError(
+                        "the service's TLS certificate is not trusted",
+                        hint="give the certificate of its authority; do not switch checking off",
+                    ) from exc
                 if last:
                     raise self._unreachable() from exc
             except httpx.TransportError as exc:
