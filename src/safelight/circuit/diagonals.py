@@ -82,39 +82,59 @@ def plan_diagonals(
     entry_distance = (source.base[matrix.cols] - target[matrix.rows]) % period
     distances, inverse = np.unique(entry_distance, return_inverse=True)
     classes, copies = cover(distances, offsets, period)
+    classes, split = signed_split(classes, period)
     distance, copy = classes[inverse], copies[inverse]
     ring = source.ring
     slot = (source.base[matrix.cols] + offsets[copy] - distance) % ring
     values: dict[int, FloatArray] = {}
     order = np.argsort(distance, kind="stable")
-    bounds = np.flatnonzero(np.diff(distance[order], prepend=-1, append=-1))
+    bounds = np.flatnonzero(np.diff(distance[order], prepend=distance.min() - 1, append=ring))
     for start, stop in itertools.pairwise(bounds):
         entries = order[start:stop]
         diagonal = np.zeros(ring)
         np.add.at(diagonal, slot[entries], matrix.values[entries])
         values[int(distance[entries[0]])] = diagonal
-    return DiagonalPlan(values, split_giant_steps(sorted(values)))
+    return DiagonalPlan(
+        {d % ring: diagonal for d, diagonal in values.items()},
+        {giant % ring: babies for giant, babies in split.items()},
+    )
 
 
-def split_cost(giant_steps: Mapping[int, Sequence[int]]) -> float:
-    """Cost of a split: rotations by what they cost, and products."""
-    babies = {baby for group in giant_steps.values() for baby in group if baby}
-    giants = [giant for giant in giant_steps if giant]
-    products = sum(map(len, giant_steps.values()))
-    return HOISTED_ROTATION * len(babies) + ROTATION * len(giants) + PLAIN_PRODUCT * products
+def signed_split(distances: IntArray, period: int) -> tuple[IntArray, dict[int, tuple[int, ...]]]:
+    """The same distances modulo ``period``, counted from where they split best, and the split.
+
+    A few steps back look like a long way forward; cutting the circle of distances elsewhere
+    than at zero keeps regular distances regular. Tried are zero, the widest gap and the
+    narrowest.
+    """
+    unique = np.unique(distances)
+    gaps = np.diff(unique, append=unique[0] + period)
+    best: tuple[float, IntArray, dict[int, tuple[int, ...]]] | None = None
+    for last in (unique[-1], unique[int(np.argmax(gaps))], unique[int(np.argmin(gaps))]):
+        signed = np.where(distances > last, distances - period, distances)
+        cost, split = split_giant_steps(np.unique(signed).tolist())
+        if best is None or cost < best[0]:
+            best = cost, signed, split
+    assert best is not None
+    return best[1], best[2]
 
 
-def split_giant_steps(distances: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """The cheapest split d = giant + baby with giants at multiples of one stride.
+def split_giant_steps(distances: Sequence[int]) -> tuple[float, dict[int, tuple[int, ...]]]:
+    """The cheapest split d = giant + baby with giants at multiples of one stride, and its cost.
 
-    Every stride below `MAX_STRIDE` and the powers of two above it are tried; equal costs keep the
-    smaller. The last gives one giant step of zero: baby steps only.
+    Every stride below `MAX_STRIDE`, multiples of the distances' common divisor and powers of two
+    are tried; equal costs keep the smaller stride.
     """
     array = np.array(distances, dtype=np.int64)
-    best_cost, best_stride = np.inf, int(array.max()) + 1
-    top = int(array.max()) + 1
-    strides = [*range(1, min(top, MAX_STRIDE)), *(s for s in _POWERS if MAX_STRIDE <= s < top), top]
-    for stride in strides:
+    best_cost, best_stride = np.inf, 1
+    top = int(np.abs(array).max()) + 1
+    units = {1, int(np.gcd.reduce(array)) or 1}
+    strides = {
+        *(unit * k for unit in units for k in range(1, MAX_STRIDE) if unit * k < top),
+        *(power for power in _POWERS if power < top),
+        top,
+    }
+    for stride in sorted(strides):
         babies = np.unique(array % stride)
         giants = np.unique(array // stride)
         cost = HOISTED_ROTATION * np.count_nonzero(babies) + ROTATION * np.count_nonzero(giants)
@@ -123,4 +143,4 @@ def split_giant_steps(distances: Sequence[int]) -> dict[int, tuple[int, ...]]:
     split: dict[int, list[int]] = {}
     for distance in distances:
         split.setdefault(distance // best_stride * best_stride, []).append(distance % best_stride)
-    return {giant: tuple(sorted(babies)) for giant, babies in sorted(split.items())}
+    return best_cost, {giant: tuple(sorted(babies)) for giant, babies in sorted(split.items())}
