@@ -8,6 +8,7 @@ to it as associated data.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import struct
@@ -26,6 +27,7 @@ _HEAD = struct.Struct("<4sHI")
 _MAGIC, _VERSION = b"SLKF", 1
 _NONCE_BYTES, _TAG_BYTES, _SALT_BYTES = 12, 16, 16
 _MAX_HEADER_BYTES = 4096
+_MAX_FILE_BYTES = 16 << 20  # N = 32768 with as many primes as the table allows takes 5 MB
 # RFC 7914 calls r = 8, p = 1 usual; n = 2^17 takes 128 MB and about half a second.
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 1 << 17, 8, 1
 _MAX_SCRYPT_N = 1 << 20
@@ -75,8 +77,11 @@ def save_key_file(keys: SecretKeys, path: Path, passphrase: str, *, replace: boo
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as exc:
-        temporary.unlink(missing_ok=True)
         raise KeyFileError(f"{path.name} cannot be written ({exc.strerror})") from exc
+    finally:
+        # nothing is left of a write that failed or was interrupted
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def load_key_file(path: Path, passphrase: str) -> SecretKeys:
@@ -87,7 +92,8 @@ def load_key_file(path: Path, passphrase: str) -> SecretKeys:
             damaged secret cannot be told apart.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_MAX_FILE_BYTES)
     except OSError as exc:
         raise KeyFileError(f"{path.name} cannot be read ({exc.strerror})") from exc
     parameters, epoch, salt, cost, start = _read_header(data, path.name)
@@ -126,7 +132,14 @@ def _read_header(data: bytes, name: str) -> tuple[Parameters, bytes, bytes, int,
         expected = (header["kdf"]["name"], header["kdf"]["r"], header["kdf"]["p"])
         if expected != ("scrypt", _SCRYPT_R, _SCRYPT_P) or header["cipher"] != "AES-256-GCM":
             raise foreign
-    except (ValueError, KeyError, TypeError, ParameterError) as exc:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+        ParameterError,
+    ) as exc:
         raise KeyFileError(f"{name} has a damaged header", hint="restore it from a copy") from exc
     # a weaker cost would be a downgrade, a larger one a way to exhaust memory
     if not _SCRYPT_N <= cost <= _MAX_SCRYPT_N or cost & (cost - 1):

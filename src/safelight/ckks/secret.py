@@ -112,10 +112,12 @@ class SecretKeys:
             level: Level of the ciphertext; the highest if None.
 
         Raises:
-            ProgramError: Too many values, or a value too large for scale and level.
+            ProgramError: Too many values, a value too large for scale and level, or no such level.
         """
         parameters = self.parameters
         level = parameters.max_level if level is None else level
+        if not 0 <= level <= parameters.max_level:
+            raise ProgramError(f"level {level} is not one of 0 to {parameters.max_level}")
         primes = parameters.primes[: level + 1]
         slots = np.zeros(parameters.slots)
         flat = np.asarray(values, dtype=np.float64).ravel()
