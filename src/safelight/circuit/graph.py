@@ -67,6 +67,8 @@ class Graph:
             CompileError: A layer reads an unknown layer, or shapes do not fit.
             UnsupportedLayerError: A layer that has no encrypted form.
         """
+        if not self.input_shape or min(self.input_shape) < 1:
+            raise CompileError(f"the input's shape {list(self.input_shape)} has no elements")
         shapes: dict[str, Shape] = {INPUT: self.input_shape}
         for layer in self.layers:
             for name in layer.inputs:
@@ -100,6 +102,7 @@ def _output_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
     if layer.op == "conv2d":
         weight = layer.arrays["weight"]
         _need(layer, len(shape) == 3 and weight.ndim == 4 and weight.shape[1] == shape[0], shape)
+        _need(layer, _bias_fits(layer, weight), shape)
         return (weight.shape[0], *_window_counts(layer, shape, weight.shape[2:]))
     if layer.op == "average_pool":
         _need(layer, len(shape) == 3, shape)
@@ -107,12 +110,16 @@ def _output_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
     if layer.op == "dense":
         weight = layer.arrays["weight"]
         _need(layer, weight.ndim == 2 and weight.shape[1] == math.prod(shape), shape)
+        _need(layer, _bias_fits(layer, weight), shape)
         return (weight.shape[0],)
     if layer.op == "batch_norm":
-        _need(layer, layer.arrays["mean"].shape == (shape[0],), shape)
+        for role in _ARRAY_ROLES[layer.op]:
+            _need(layer, layer.arrays[role].shape == (shape[0],), shape)
+        _need(layer, bool((layer.arrays["variance"] + layer.epsilon > 0).all()), shape)
     if layer.op == "polynomial":
         coefficients = layer.arrays["coefficients"]
-        _need(layer, coefficients.ndim == 1 or coefficients.shape[0] == shape[0], shape)
+        per_channel = coefficients.ndim == 2 and coefficients.shape[0] == shape[0]
+        _need(layer, coefficients.size > 0 and (coefficients.ndim == 1 or per_channel), shape)
     if layer.op == "add":
         _need(layer, inputs[0] == inputs[1], shape)
     if layer.op == "flatten":
@@ -125,8 +132,13 @@ def _need(layer: Layer, condition: bool, shape: Shape) -> None:
         raise CompileError(f"layer {layer.name!r} ({layer.op}) does not fit an input {list(shape)}")
 
 
+def _bias_fits(layer: Layer, weight: FloatArray) -> bool:
+    return "bias" not in layer.arrays or layer.arrays["bias"].shape == (len(weight),)
+
+
 def _window_counts(layer: Layer, shape: Shape, kernel: Sequence[int]) -> tuple[int, int]:
     stride, padding = layer.sizes.get("stride", (1, 1)), layer.sizes.get("padding", (0, 0))
+    _need(layer, min(*stride, *kernel) > 0 and min(padding) >= 0, shape)
     counts = [
         (shape[1 + axis] + 2 * padding[axis] - kernel[axis]) // stride[axis] + 1 for axis in (0, 1)
     ]

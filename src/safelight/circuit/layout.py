@@ -77,18 +77,24 @@ def candidate_orders(shape: Shape, ring: int) -> Iterator[Order]:
         return
     channels, height, width = shape
     c, y, x = np.meshgrid(*map(np.arange, shape), indexing="ij")
+    power = 1 << (channels - 1).bit_length()
     for cell in (1, 2, 4, 8):
         if cell > max(1, min(height, width) // 2):
             continue
         across = -(-width // cell)
-        place = _interleave(y % cell, x % cell, cell)
-        power = 1 << (channels - 1).bit_length()
-        for depth in sorted({channels, power, 2 * power, 4 * power}):
-            block = cell * cell * depth
-            base = ((y // cell) * across + x // cell) * block + place * depth + c
+        down = -(-height // cell)
+        place = ((y // cell) * across + x // cell) * cell * cell
+        place += _interleave(y % cell, x % cell, cell)
+        for depth in sorted({channels, *(power << k for k in range(3)), *_SPLIT_DEPTHS}):
+            # channels beyond the depth go into further blocks, a power of two apart
+            block = 1 << (down * across * cell * cell * depth - 1).bit_length()
+            base = c // depth * block + place * depth + c % depth
             order = Order(f"cells{cell}x{depth}", base.ravel().astype(np.int64))
             if order.extent <= ring:
                 yield order
+
+
+_SPLIT_DEPTHS = (4, 8, 16, 32)
 
 
 def _interleave(y: IntArray, x: IntArray, cell: int) -> IntArray:

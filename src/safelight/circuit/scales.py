@@ -8,6 +8,7 @@ search may leave a product unrescaled (LoLa's trick) wherever the modulus has ro
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,22 +111,29 @@ class _Chain:
 
 def _best_at_depth(form: NormalForm, n: int, depth: int) -> ScalePlan | None:
     """The finest plan with ``depth`` rescalings: weights first, then waterline, then noise."""
-    budget = MAX_LOG2_QP[n]
+    coarsest = WEIGHT_BITS[-1]
+    if not any(_search(form, chain) for chain, _ in _chains(n, depth, coarsest)):
+        return None
     for weight_bits in WEIGHT_BITS:
-        for waterline in range(BEST_WATERLINE_BITS, WATERLINE_BITS[n] - 1, -2):
-            for lead in SPECIAL_PRIME_LEAD_BITS:
-                for prime_bits in range(MAX_PRIME_BITS - lead, MIN_BITS - 1, -1):
-                    special = prime_bits + lead
-                    first = min(special, budget - depth * prime_bits - special)
-                    if first < MIN_BITS:
-                        continue
-                    chain = _Chain(depth, prime_bits, first, waterline, weight_bits)
-                    op_scales = _search(form, chain)
-                    if op_scales is not None:
-                        bits = [first, *[prime_bits] * depth, special]
-                        parameters = Parameters.from_bits(n, bits)
-                        return ScalePlan(parameters, prime_bits, waterline, op_scales)
+        for chain, special in _chains(n, depth, weight_bits):
+            op_scales = _search(form, chain)
+            if op_scales is not None:
+                bits = [chain.first_bits, *[chain.prime_bits] * depth, special]
+                parameters = Parameters.from_bits(n, bits)
+                return ScalePlan(parameters, chain.prime_bits, chain.waterline, op_scales)
     return None
+
+
+def _chains(n: int, depth: int, weight_bits: int) -> Iterator[tuple[_Chain, int]]:
+    """What the security budget allows, the finest first, with the size of the special prime."""
+    budget = MAX_LOG2_QP[n]
+    for waterline in range(BEST_WATERLINE_BITS, WATERLINE_BITS[n] - 1, -2):
+        for lead in SPECIAL_PRIME_LEAD_BITS:
+            for prime_bits in range(MAX_PRIME_BITS - lead, MIN_BITS - 1, -1):
+                special = prime_bits + lead
+                first = min(special, budget - depth * prime_bits - special)
+                if first >= MIN_BITS:
+                    yield _Chain(depth, prime_bits, first, waterline, weight_bits), special
 
 
 def _search(form: NormalForm, chain: _Chain) -> tuple[OpScale, ...] | None:
