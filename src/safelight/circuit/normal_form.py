@@ -244,19 +244,25 @@ def _merged(terms: list[tuple[int, SparseMatrix]]) -> tuple[tuple[int, SparseMat
 
 
 def _readers(ops: list[Op], output: int) -> Counter[int]:
-    """How many operations read each value (a square counts once); the output is read once."""
+    """How many live operations read each value (a square counts once); the output is read once."""
     readers: Counter[int] = Counter({output: 1})
-    for op in ops:
-        readers.update(set(op.sources))
+    for value in _alive(ops, output) - {0}:
+        readers.update(set(ops[value - 1].sources))
     return readers
+
+
+def _alive(ops: list[Op], output: int) -> set[int]:
+    """The values that the output needs."""
+    alive = {output}
+    for value in range(output, 0, -1):
+        if value in alive:
+            alive.update(ops[value - 1].sources)
+    return alive
 
 
 def _without_dead(ops: list[Op], output: int) -> tuple[Op, ...]:
     """Keeps what the output needs, and renumbers."""
-    alive = {output}
-    for index in range(len(ops), 0, -1):
-        if index in alive:
-            alive.update(ops[index - 1].sources)
+    alive = _alive(ops, output)
     number = {0: 0}
     kept: list[Op] = []
     for index, op in enumerate(ops, start=1):
