@@ -105,10 +105,10 @@ nb::object transform(const PyContext& self, const Words& residues, size_t prime,
   uint64_t* row = thread_scratch(1, context.n);
   context.k.import_row(row, residues.data(), context.n);
   if (inverse) {
-    context.k.inverse(row, row, thread_scratch(0, context.n), context.tables[prime],
+    context.k.inverse(row, row, thread_scratch(0, work_words(context.n)), context.tables[prime],
                       context.moduli[prime]);
   } else {
-    context.k.forward(row, 1, row, Lift{}, thread_scratch(0, context.n), context.tables[prime],
+    context.k.forward(row, 1, row, Lift{}, thread_scratch(0, work_words(context.n)), context.tables[prime],
                       context.moduli[prime]);
   }
   context.k.export_row(data, row, context.n, context.moduli[prime]);
@@ -127,10 +127,10 @@ double time_transform(const PyContext& self, size_t prime, bool inverse, size_t 
     const auto start = std::chrono::steady_clock::now();
     for (int inner = 0; inner < 10; ++inner) {
       if (inverse) {
-        context.k.inverse(rows.row(1), rows.row(0), thread_scratch(0, context.n),
+        context.k.inverse(rows.row(1), rows.row(0), thread_scratch(0, work_words(context.n)),
                           context.tables[prime], context.moduli[prime]);
       } else {
-        context.k.forward(rows.row(1), 1, rows.row(0), Lift{}, thread_scratch(0, context.n),
+        context.k.forward(rows.row(1), 1, rows.row(0), Lift{}, thread_scratch(0, work_words(context.n)),
                           context.tables[prime], context.moduli[prime]);
       }
     }

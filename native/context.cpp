@@ -1,5 +1,6 @@
 #include "context.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <stdexcept>
 #include <tuple>
@@ -107,37 +108,57 @@ void Context::make_tables(size_t prime) {
   }
 
   // [t + j]: ω_2t^-j = ψ^(−j N/t)
-  std::vector<uint64_t> inverse_w(n), inverse_w2(n), twist_w(n), twist_w2(n);
-  std::vector<Constant> small(width + 1);
-  for (size_t t = 1; t < n; t *= 2) {
+  const size_t row = k.row_words, rows = n / row;
+  const auto root_of_unity = [&](size_t t, size_t j) {
+    return make_constant(k.path, m, inverse_powers[j * (n / t)]);
+  };
+  std::vector<uint64_t> inverse_w(row), inverse_w2(row);
+  std::vector<Constant> small(width + 1), inverse_rows(rows), row_twist(rows);
+  for (size_t t = 1; t < row; t *= 2) {
     for (size_t j = 0; j < t; ++j) {
-      const Constant c = make_constant(k.path, m, inverse_powers[j * (n / t)]);
+      const Constant c = root_of_unity(t, j);
       inverse_w[t + j] = c.w;
       inverse_w2[t + j] = c.w2;
       if (t + j < small.size()) small[t + j] = c;
     }
   }
+  for (size_t g = 1; g < rows; g *= 2) {
+    for (size_t j = 0; j < g; ++j) inverse_rows[g + j] = root_of_unity(g, j);
+  }
+  const auto inverse_power = [&](size_t exponent) {  // ψ has order 2N
+    const size_t e = exponent % (2 * n);
+    return e < n ? inverse_powers[e] : m.q - inverse_powers[e - n];
+  };
   const uint64_t n_inverse = inverse_mod(n, m.q);
-  for (size_t i = 0; i < n; ++i) {
-    const Constant c = make_constant(k.path, m, multiply_mod(inverse_powers[i], n_inverse, m.q));
-    twist_w[i] = c.w;
-    twist_w2[i] = c.w2;
+  std::vector<uint64_t> untwist_w(n), untwist_w2(n);
+  const auto row_bits = static_cast<unsigned>(std::countr_zero(rows));
+  for (size_t r = 0; r < rows; ++r) {
+    row_twist[r] =
+        make_constant(k.path, m, multiply_mod(inverse_power(row * r), n_inverse, m.q));
+    const size_t e = 2 * reverse_bits(r, row_bits) + 1;
+    for (size_t c = 0; c < row; ++c) {
+      const Constant factor = make_constant(k.path, m, inverse_power(c * e));
+      untwist_w[r * row + c] = factor.w;
+      untwist_w2[r * row + c] = factor.w2;
+    }
   }
 
-  NttTables& t = tables[prime];
-  constants_.push_back(std::move(roots));
-  t.roots = constants_.back().data();
-  constants_.push_back(std::move(small));
-  t.inverse_small = constants_.back().data();
-  const auto keep = [this](std::vector<uint64_t>&& words) {
-    words_.push_back(std::move(words));
-    return static_cast<const uint64_t*>(words_.back().data());
+  // copies start at a cache line, so that no vector spans two
+  const auto keep = [this]<class T>(const std::vector<T>& values) {
+    kept_.emplace_back(std::max<size_t>(values.size(), 1) * sizeof(T));
+    std::copy(values.begin(), values.end(), reinterpret_cast<T*>(kept_.back().bytes()));
+    return reinterpret_cast<const T*>(kept_.back().bytes());
   };
-  t.tail = keep(std::move(tail));
-  t.inverse_w = keep(std::move(inverse_w));
-  t.inverse_w2 = keep(std::move(inverse_w2));
-  t.twist_w = keep(std::move(twist_w));
-  t.twist_w2 = keep(std::move(twist_w2));
+  NttTables& t = tables[prime];
+  t.roots = keep(roots);
+  t.inverse_small = keep(small);
+  t.tail = keep(tail);
+  t.inverse_w = keep(inverse_w);
+  t.inverse_w2 = keep(inverse_w2);
+  t.untwist_w = keep(untwist_w);
+  t.untwist_w2 = keep(untwist_w2);
+  t.inverse_rows = keep(inverse_rows);
+  t.row_twist = keep(row_twist);
 }
 
 std::shared_ptr<const Context> Context::get(const Kernels& kernels, size_t n,

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "buffer.hpp"
 #include "kernels.hpp"
 
 namespace safelight {
@@ -56,8 +57,7 @@ class Context {
 
  private:
   void make_tables(size_t prime);
-  std::vector<std::vector<Constant>> constants_;
-  std::vector<std::vector<uint64_t>> words_;
+  std::vector<Buffer> kept_;  // the tables' memory
   mutable std::mutex mutex_;
   mutable std::map<uint64_t, std::unique_ptr<Galois>> galois_;
 };

@@ -31,14 +31,21 @@ struct Lift {
   const uint8_t* flips;  // one bit a coefficient
 };
 
+// Words of scratch that a transform needs.
+inline constexpr size_t kWorkPad = 8;
+inline constexpr size_t work_words(size_t n) { return n + 16 * kWorkPad; }
+
 struct NttTables {
   const Constant* roots;           // ψ^brv(i), for stages with one factor a block
   const uint64_t* tail;            // factors of the stages inside a vector, ready for lanes
+  // Inverse transforms; a row is a tail block of B words (see ntt_template.hpp).
   const Constant* inverse_small;   // [t + j]: ω_2t^-j for t below a vector
-  const uint64_t* inverse_w;       // the same for the rest, ready for lanes
+  const uint64_t* inverse_w;       // the same for t from a vector to half a row, for lanes
   const uint64_t* inverse_w2;
-  const uint64_t* twist_w;         // ψ^-i / N
-  const uint64_t* twist_w2;
+  const uint64_t* untwist_w;       // ψ^(−c (2 brv(r) + 1)) for column c of row r, for lanes
+  const uint64_t* untwist_w2;
+  const Constant* inverse_rows;    // [g + j]: ω_2g^-j for rows g apart
+  const Constant* row_twist;       // ψ^(−B r) / N
 };
 
 // x → x^g in bit-reversed order: whole vectors move, lanes are permuted inside.
@@ -89,12 +96,13 @@ struct Kernels {
   Path path;
   const char* name;
   uint32_t log_width;
+  uint32_t row_words;  // B of the transforms
 
   void (*import_row)(uint64_t* dst, const uint64_t* src, size_t n);
   // From reduced or lazy words to integers in [0, q).
   void (*export_row)(uint64_t* dst, const uint64_t* src, size_t n, const Modulus& m);
 
-  // `dst_stride` counts vectors between consecutive ones; `work` is a row of scratch.
+  // `dst_stride` counts vectors between consecutive ones; `work` has work_words(n).
   void (*forward)(uint64_t* dst, size_t dst_stride, const uint64_t* src, const Lift& lift,
                   uint64_t* work, const NttTables& tables, const Modulus& m);
   // Gives canonical words.

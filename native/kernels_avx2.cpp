@@ -10,6 +10,7 @@ namespace {
 struct Avx2Lanes {
   static constexpr unsigned log_width = 2;
   static constexpr unsigned max_log = 2;
+  static constexpr size_t tail_blocks = 2;
   static constexpr size_t unroll = 2;
   static constexpr uint32_t fold_terms = 4;  // sums stay exact below 2^53
   using Vec = __m256d;
@@ -124,6 +125,11 @@ struct Avx2Lanes {
     return _mm256_add_pd(_mm256_fnmadd_pd(quotient, field.q, product), error);
   }
 
+  template <bool>
+  static Vec multiply_offset(Vec x, const Factor& f, const Field& field) {
+    return multiply_lazy(x, f, field);
+  }
+
   template <bool kWide>
   static void butterfly(Vec& x, Vec& y, const Factor& f, const Field& field) {
     const Vec base = kWide ? centre(x, field) : x;
@@ -148,6 +154,7 @@ struct Avx2Lanes {
 
   static Vec add(Vec x, Vec y, const Field& field) { return centre(_mm256_add_pd(x, y), field); }
   static Vec add_lazy(Vec x, Vec y) { return _mm256_add_pd(x, y); }
+  static Vec difference_lazy(Vec x, Vec y) { return _mm256_sub_pd(x, y); }
   static Vec subtract_lazy(Vec x, Vec a, const Field& field) {
     return _mm256_sub_pd(centre(x, field), a);
   }

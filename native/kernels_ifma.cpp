@@ -11,7 +11,8 @@ namespace {
 
 struct IfmaLanes {
   static constexpr unsigned log_width = 3;
-  static constexpr unsigned max_log = 4;
+  static constexpr unsigned max_log = 3;
+  static constexpr size_t tail_blocks = 2;
   static constexpr size_t unroll = 2;
   static constexpr uint32_t fold_terms = 0;
   using Vec = __m512i;
@@ -132,16 +133,28 @@ struct IfmaLanes {
     y = _mm512_sub_epi64(base, y);
   }
 
-  static Vec multiply_canonical(Vec x, const Factor& f, const Field& field) {
+  static Vec multiply_from(Vec base, Vec x, const Factor& f, const Field& field) {
     const Vec quotient = low(zero(), x, f.w2);
-    const Vec sum = high(field.q, x, f.w);
-    return correct(_mm512_sub_epi64(sum, high(zero(), quotient, field.q)), field.q);
+    return _mm512_sub_epi64(high(base, x, f.w), high(zero(), quotient, field.q));
+  }
+  static Vec multiply_lazy(Vec x, const Factor& f, const Field& field) {
+    return multiply_from(zero(), x, f, field);
+  }
+  // with room for the differences that follow
+  template <bool kWide>
+  static Vec multiply_offset(Vec x, const Factor& f, const Field& field) {
+    return multiply_from(kWide ? field.q2 : field.offset, x, f, field);
+  }
+
+  static Vec multiply_canonical(Vec x, const Factor& f, const Field& field) {
+    return correct(multiply_from(field.q, x, f, field), field.q);
   }
 
   static Vec add(Vec x, Vec y, const Field& field) {
     return correct(_mm512_add_epi64(x, y), field.q);
   }
   static Vec add_lazy(Vec x, Vec y) { return _mm512_add_epi64(x, y); }
+  static Vec difference_lazy(Vec x, Vec y) { return _mm512_sub_epi64(x, y); }
   static Vec subtract_lazy(Vec x, Vec a, const Field& field) {
     return _mm512_add_epi64(correct(x, field.q2), _mm512_sub_epi64(field.q, a));
   }

@@ -18,6 +18,7 @@ inline uint64_t multiply_high(uint64_t a, uint64_t b) {
 struct PortableLanes {
   static constexpr unsigned log_width = 0;
   static constexpr unsigned max_log = 2;
+  static constexpr size_t tail_blocks = 1;
   static constexpr size_t unroll = 1;
   static constexpr uint32_t fold_terms = 0;
   using Vec = uint64_t;
@@ -88,6 +89,11 @@ struct PortableLanes {
   }
 
   template <bool>
+  static Vec multiply_offset(Vec x, Factor f, const Field& field) {
+    return field.offset + multiply_lazy(x, f, field);
+  }
+
+  template <bool>
   static void butterfly(Vec& x, Vec& y, Factor f, const Field& field) {
     const Vec product = multiply_lazy(y, f, field);
     y = x - product;
@@ -111,6 +117,7 @@ struct PortableLanes {
     return r >= field.q ? r - field.q : r;
   }
   static Vec add_lazy(Vec x, Vec y) { return x + y; }
+  static Vec difference_lazy(Vec x, Vec y) { return x - y; }
   static Vec subtract_lazy(Vec x, Vec a, const Field& field) { return x + field.q - a; }
   static Vec permute(Vec x, const uint64_t*) { return x; }
   static void transpose(Vec (&)[4]) {}

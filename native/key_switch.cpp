@@ -25,7 +25,7 @@ void transform_digits(const Context& context, const Rows2D& coefficients, size_t
       return;
     }
     const Lift lift = i == j ? raw_lift() : context.lift(i, prime, mode, galois);
-    context.k.forward(dst, digits, coefficients.row(i), lift, thread_scratch(0, n),
+    context.k.forward(dst, digits, coefficients.row(i), lift, thread_scratch(0, work_words(n)),
                       context.tables[prime], context.moduli[prime]);
   });
 }
@@ -72,7 +72,7 @@ Decomposition decompose(const Context& context, const std::vector<uint64_t*>& c1
   const size_t n = context.n;
   const Rows2D coefficients(level + 1, n);
   parallel_for(level + 1, [&](size_t i) {
-    context.k.inverse(coefficients.row(i), c1[i], thread_scratch(0, n), context.tables[i],
+    context.k.inverse(coefficients.row(i), c1[i], thread_scratch(0, work_words(n)), context.tables[i],
                       context.moduli[i]);
   });
   Decomposition out{level, Rows2D(level + 2, (level + 1) * n)};
@@ -89,7 +89,7 @@ Decomposition decompose_extended(const Context& context, const std::vector<uint6
   const Rows2D coefficients(level + 2, n);
   parallel_for(level + 2, [&](size_t j) {
     const size_t prime = context.prime_of_row(j, level);
-    context.k.inverse(coefficients.row(j), c1[j], thread_scratch(0, n), context.tables[prime],
+    context.k.inverse(coefficients.row(j), c1[j], thread_scratch(0, work_words(n)), context.tables[prime],
                       context.moduli[prime]);
   });
   parallel_for(level + 1, [&](size_t j) {
@@ -145,7 +145,7 @@ Value divide_by_special(const Context& context, const Value& extended) {
   const size_t n = context.n, level = extended.level, special = context.special();
   const Rows2D rest(2, n);
   parallel_for(2, [&](size_t c) {
-    context.k.inverse(rest.row(c), extended.rows[c][level + 1], thread_scratch(0, n),
+    context.k.inverse(rest.row(c), extended.rows[c][level + 1], thread_scratch(0, work_words(n)),
                       context.tables[special], context.moduli[special]);
   });
   Value out = make_value(context, level, false);
@@ -153,7 +153,7 @@ Value divide_by_special(const Context& context, const Value& extended) {
     const size_t c = task / (level + 1), j = task % (level + 1);
     uint64_t* lifted = thread_scratch(1, n);
     context.k.forward(lifted, 1, rest.row(c), context.lift(special, j, Lift::centred),
-                      thread_scratch(0, n), context.tables[j], context.moduli[j]);
+                      thread_scratch(0, work_words(n)), context.tables[j], context.moduli[j]);
     context.k.subtract_scale(out.rows[c][j], extended.rows[c][j], lifted, raw_lift(),
                              context.negated_inverse[special][j], n, context.moduli[j]);
   });
@@ -168,11 +168,11 @@ Value rescale(const Context& context, const Value& value) {
   const Rows2D rest(4, n);  // t, u of each component
   parallel_for(2, [&](size_t c) {
     uint64_t* u = rest.row(2 + c);
-    context.k.inverse(u, value.rows[c][level], thread_scratch(0, n), context.tables[level],
+    context.k.inverse(u, value.rows[c][level], thread_scratch(0, work_words(n)), context.tables[level],
                       context.moduli[level]);
     if (!value.extended) return;
     uint64_t* t = rest.row(c);
-    context.k.inverse(t, value.rows[c][level + 1], thread_scratch(0, n), context.tables[special],
+    context.k.inverse(t, value.rows[c][level + 1], thread_scratch(0, work_words(n)), context.tables[special],
                       context.moduli[special]);
     context.k.subtract_scale(u, u, t, context.lift(special, level, Lift::centred),
                              context.negated_inverse[special][level], n, context.moduli[level]);
@@ -186,9 +186,9 @@ Value rescale(const Context& context, const Value& value) {
     if (value.extended) {
       context.k.combine(lifted, rest.row(c), context.lift(special, j, Lift::centred), u,
                         context.lift(level, j, Lift::centred), context.special_constant[j], n, m);
-      context.k.forward(lifted, 1, lifted, raw_lift(), thread_scratch(0, n), context.tables[j], m);
+      context.k.forward(lifted, 1, lifted, raw_lift(), thread_scratch(0, work_words(n)), context.tables[j], m);
     } else {
-      context.k.forward(lifted, 1, u, context.lift(level, j, Lift::centred), thread_scratch(0, n),
+      context.k.forward(lifted, 1, u, context.lift(level, j, Lift::centred), thread_scratch(0, work_words(n)),
                         context.tables[j], m);
     }
     const Constant& inverse = value.extended ? context.negated_inverse_with_special[level][j]

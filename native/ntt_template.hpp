@@ -1,14 +1,19 @@
 // Number-theoretic transforms over the lanes L of one arithmetic path.
 //
 // Forward: Cooley-Tukey butterflies with ψ merged into the factors (Longa and Naehrig,
-// eprint 2016/504), natural order in, bit-reversed order out. Inverse: decimation in time on the
-// bit-reversed input, which uses the same butterfly and so the same slow linear growth of lazy
-// sums, then one multiplication by ψ^-i / N.
+// eprint 2016/504), natural order in, bit-reversed order out.
 //
-// Plan of both: the head stages join elements at least `tail block` apart and work on whole
-// vectors, several stages for each pass over memory; the tail stages of a small block happen in
-// registers, the last ones between transposed vectors. After the first pass the blocks are
-// independent and each is finished while it is in the first-level cache.
+// Inverse: the N coefficients as rows of B (a tail block). Inside each row a cyclic inverse
+// transform by decimation in time, with a few factors that are the same for all rows; then one
+// multiplication that brings row r from the powers of ψ^(2 brv(r) + 1) to those of X; then
+// negacyclic inverse transforms down the columns, by decimation in time again, whose factors are
+// the same along a row. So only one table is as long as the polynomial, and the butterfly is the
+// forward one, with its slow linear growth of lazy sums.
+//
+// Both: stages between rows work on whole vectors, several for each pass over memory; the stages
+// of a row happen in registers, the last ones between transposed vectors, two rows at a time so
+// that the multiplier does not wait. After the first pass the blocks are independent and each is
+// finished while it is in the first-level cache.
 #pragma once
 
 #include "kernels.hpp"
@@ -24,7 +29,10 @@ struct Ntt {
   static constexpr unsigned tail_log = L::log_width == 0 ? 2 : L::log_width;  // vectors in a block
   static constexpr size_t tail_vectors = size_t{1} << tail_log;
   static constexpr size_t tail_block = W * tail_vectors;
-  static constexpr unsigned tail_stages = tail_log + L::log_width;
+  // Blocks of the work area are a power of two apart plus this many words, so that they do not
+  // all compete for the same few cache sets.
+  static constexpr size_t kTailWords = 2 * (tail_vectors - 1) * W;
+  static constexpr size_t kPad = kWorkPad;
 
   // ---- forward ----
 
@@ -75,7 +83,7 @@ struct Ntt {
       for (size_t k = 0; k < R / 2; ++k) x[k] = L::template enter<kWide>(x[k], field);
       forward_stages<kWide, kLog>(x, factors, field);
 #pragma GCC unroll 16
-      for (size_t k = 0; k < R; ++k) L::store(work + v + k * stride, x[k]);
+      for (size_t k = 0; k < R; ++k) L::store(work + v + k * (stride + kPad), x[k]);
     }
   }
 
@@ -97,30 +105,69 @@ struct Ntt {
     }
   }
 
-  template <bool kWide>
+  // The last stages of K neighbouring blocks, side by side: one alone would wait for its own
+  // results most of the time.
+  template <bool kWide, size_t K>
   static inline void forward_tail(uint64_t* dst, size_t dst_stride, const uint64_t* data,
                                   size_t block, size_t n, const NttTables& tables,
                                   const Field& field) {
-    Vec x[tail_vectors];
+    Vec x[K][tail_vectors];
+#pragma GCC unroll 4
+    for (size_t b = 0; b < K; ++b) {
 #pragma GCC unroll 8
-    for (size_t k = 0; k < tail_vectors; ++k) x[k] = L::load(data + k * W);
-    Factor factors[tail_vectors - 1];
-    load_factors<tail_log>(factors, tables.roots, n / tail_block + block);
-    forward_stages<kWide, tail_log>(x, factors, field);
-    if constexpr (L::log_width > 0) {
-      L::transpose(x);
-      const uint64_t* table = tables.tail + block * 2 * (tail_vectors - 1) * W;
-      Factor inner[tail_vectors - 1];
-#pragma GCC unroll 8
-      for (size_t k = 0; k + 1 < tail_vectors; ++k) {
-        inner[k] = L::factor(table + 2 * k * W, table + (2 * k + 1) * W);
-      }
-      forward_stages<kWide, tail_log>(x, inner, field);
-      L::transpose(x);
+      for (size_t k = 0; k < tail_vectors; ++k) x[b][k] = L::load(data + (b * tail_vectors + k) * W);
     }
+    const size_t root = n / tail_block + block;
+#pragma GCC unroll 4
+    for (unsigned stage = 0; stage < tail_log; ++stage) {
 #pragma GCC unroll 8
-    for (size_t k = 0; k < tail_vectors; ++k) {
-      L::store(dst + (block * tail_vectors + k) * dst_stride * W, x[k]);
+      for (size_t pair = 0; pair < tail_vectors / 2; ++pair) {
+        const size_t half = tail_vectors >> (stage + 1), sub = pair / half;
+        const size_t first = 2 * sub * half + pair % half;
+#pragma GCC unroll 4
+        for (size_t b = 0; b < K; ++b) {
+          const Factor factor = L::broadcast(tables.roots[((root + b) << stage) + sub]);
+          L::template butterfly<kWide>(x[b][first], x[b][first + half], factor, field);
+        }
+      }
+    }
+    if constexpr (L::log_width > 0) {
+#pragma GCC unroll 4
+      for (size_t b = 0; b < K; ++b) L::transpose(x[b]);
+      const uint64_t* table = tables.tail + block * kTailWords;
+#pragma GCC unroll 4
+      for (unsigned stage = 0; stage < tail_log; ++stage) {
+#pragma GCC unroll 8
+        for (size_t pair = 0; pair < tail_vectors / 2; ++pair) {
+          const size_t half = tail_vectors >> (stage + 1), sub = pair / half;
+          const size_t first = 2 * sub * half + pair % half;
+          const size_t at = 2 * ((size_t{1} << stage) - 1 + sub) * W;
+#pragma GCC unroll 4
+          for (size_t b = 0; b < K; ++b) {
+            const Factor factor =
+                L::factor(table + b * kTailWords + at, table + b * kTailWords + at + W);
+            L::template butterfly<kWide>(x[b][first], x[b][first + half], factor, field);
+          }
+        }
+      }
+#pragma GCC unroll 4
+      for (size_t b = 0; b < K; ++b) L::transpose(x[b]);
+    }
+#pragma GCC unroll 4
+    for (size_t b = 0; b < K; ++b) {
+#pragma GCC unroll 8
+      for (size_t k = 0; k < tail_vectors; ++k) {
+        L::store(dst + ((block + b) * tail_vectors + k) * dst_stride * W, x[b][k]);
+      }
+    }
+  }
+
+  template <bool kWide>
+  static void forward_tails(uint64_t* dst, size_t dst_stride, const uint64_t* data, size_t block,
+                            size_t count, size_t n, const NttTables& tables, const Field& field) {
+    constexpr size_t K = L::tail_blocks;
+    for (size_t b = 0; b < count; b += K) {
+      forward_tail<kWide, K>(dst, dst_stride, data + b * tail_block, block + b, n, tables, field);
     }
   }
 
@@ -128,10 +175,6 @@ struct Ntt {
   static void forward_rest(uint64_t* work, size_t size, size_t root, uint64_t* dst,
                            size_t dst_stride, size_t n, size_t first_block,
                            const NttTables& tables, const Field& field) {
-    if (size == tail_block) {
-      forward_tail<kWide>(dst, dst_stride, work, first_block, n, tables, field);
-      return;
-    }
     const unsigned log = next_log(size);
     switch (log) {
       case 1: middle_pass<kWide, 1>(work, size, tables, root, field); break;
@@ -140,6 +183,10 @@ struct Ntt {
       default: if constexpr (L::max_log >= 4) middle_pass<kWide, 4>(work, size, tables, root, field); break;
     }
     const size_t part = size >> log;
+    if (part == tail_block) {
+      forward_tails<kWide>(dst, dst_stride, work, first_block, size_t{1} << log, n, tables, field);
+      return;
+    }
     for (size_t k = 0; k < (size_t{1} << log); ++k) {
       forward_rest<kWide>(work + k * part, part, (root << log) + k, dst, dst_stride, n,
                           first_block + k * (part / tail_block), tables, field);
@@ -160,7 +207,7 @@ struct Ntt {
     }
     const size_t part = n >> log;
     for (size_t k = 0; k < (size_t{1} << log); ++k) {
-      forward_rest<kWide>(work + k * part, part, (size_t{1} << log) + k, dst, dst_stride, n,
+      forward_rest<kWide>(work + k * (part + kPad), part, (size_t{1} << log) + k, dst, dst_stride, n,
                           k * (part / tail_block), tables, field);
     }
   }
@@ -194,7 +241,8 @@ struct Ntt {
 
   // ---- inverse ----
 
-  // Vectors x[k] lie t words apart, at phase v of the block.
+  // A row is a tail block. Stages between rows that lie `t` words apart: their factors are the same
+  // for the whole row.
   template <bool kWide, unsigned kLog>
   static inline void inverse_stages(Vec (&x)[size_t{1} << kLog], const Factor* factors,
                                     const Field& field) {
@@ -211,64 +259,87 @@ struct Ntt {
   }
 
   template <unsigned kLog>
-  static inline void load_inverse_factors(Factor (&factors)[(size_t{1} << kLog) - 1],
-                                          const NttTables& tables, size_t t, size_t v) {
+  static inline void load_row_factors(Factor (&factors)[(size_t{1} << kLog) - 1],
+                                      const NttTables& tables, size_t gap_rows, size_t row) {
 #pragma GCC unroll 4
     for (unsigned stage = 0; stage < kLog; ++stage) {
 #pragma GCC unroll 8
       for (size_t c = 0; c < (size_t{1} << stage); ++c) {
-        const size_t at = (t << stage) + v + c * t;
         factors[(size_t{1} << stage) - 1 + c] =
-            L::factor(tables.inverse_w + at, tables.inverse_w2 + at);
+            L::broadcast(tables.inverse_rows[(gap_rows << stage) + row + c * gap_rows]);
       }
     }
   }
 
+  // All stages inside two neighbouring rows, the multiplication that untwists them, and the stage
+  // between the two, whose factor is 1.
   template <bool kWide>
-  static void inverse_tails(uint64_t* work, const uint64_t* src, size_t size,
+  static void inverse_tails(uint64_t* work, const uint64_t* src, size_t size, size_t position,
                             const NttTables& tables, const Field& field) {
     Factor outer[tail_vectors - 1];
-    load_inverse_factors<tail_log>(outer, tables, W, 0);
+#pragma GCC unroll 4
+    for (unsigned stage = 0; stage < tail_log; ++stage) {
+      for (size_t c = 0; c < (size_t{1} << stage); ++c) {
+        const size_t at = ((size_t{1} << stage) + c) * W;
+        outer[(size_t{1} << stage) - 1 + c] =
+            L::factor(tables.inverse_w + at, tables.inverse_w2 + at);
+      }
+    }
     Factor inner[tail_vectors - 1];
     if constexpr (L::log_width > 0) {
       for (size_t k = 1; k + 1 < tail_vectors; ++k) {
         inner[k] = L::broadcast(tables.inverse_small[k + 1]);
       }
     }
-    for (size_t at = 0; at < size; at += tail_block) {
-      Vec x[tail_vectors];
+    for (size_t at = 0; at < size; at += 2 * tail_block) {
+      Vec x[2][tail_vectors];
+#pragma GCC unroll 2
+      for (size_t b = 0; b < 2; ++b) {
 #pragma GCC unroll 8
-      for (size_t k = 0; k < tail_vectors; ++k) x[k] = L::load(src + at + k * W);
-      if constexpr (L::log_width > 0) {
-        L::transpose(x);
+        for (size_t k = 0; k < tail_vectors; ++k) {
+          x[b][k] = L::load(src + at + (b * tail_vectors + k) * W);
+        }
+        L::transpose(x[b]);
         // neighbours: the factor is 1
 #pragma GCC unroll 4
         for (size_t k = 0; k < tail_vectors; k += 2) {
-          L::template sum_difference<kWide>(x[k], x[k + 1], field);
+          L::template sum_difference<kWide>(x[b][k], x[b][k + 1], field);
         }
-#pragma GCC unroll 4
-        for (unsigned stage = 1; stage < tail_log; ++stage) {
-          const size_t gap = size_t{1} << stage;
-#pragma GCC unroll 8
-          for (size_t k = 0; k < tail_vectors; ++k) {
-            if ((k & gap) == 0) {
-              L::template butterfly<kWide>(x[k], x[k + gap], inner[gap - 1 + (k & (gap - 1))],
-                                           field);
-            }
-          }
-        }
-        L::transpose(x);
-        inverse_stages<kWide, tail_log>(x, outer, field);
-      } else {
-#pragma GCC unroll 4
-        for (size_t k = 0; k < tail_vectors; k += 2) {
-          L::template sum_difference<kWide>(x[k], x[k + 1], field);
-        }
-        L::template butterfly<kWide>(x[0], x[2], outer[1], field);
-        L::template butterfly<kWide>(x[1], x[3], outer[2], field);
       }
+      // without lanes the remaining stages of the block are those between vectors
+      constexpr unsigned first_outer = L::log_width == 0 ? 1 : 0;
+      if constexpr (L::log_width > 0) {
+        inverse_tail_stages<kWide, 1>(x, inner, field);
+        L::transpose(x[0]);
+        L::transpose(x[1]);
+      }
+      inverse_tail_stages<kWide, first_outer>(x, outer, field);
 #pragma GCC unroll 8
-      for (size_t k = 0; k < tail_vectors; ++k) L::store(work + at + k * W, x[k]);
+      for (size_t k = 0; k < tail_vectors; ++k) {
+        const size_t first = position + at + k * W, second = first + tail_block;
+        const Vec base = L::template multiply_offset<kWide>(
+            x[0][k], L::factor(tables.untwist_w + first, tables.untwist_w2 + first), field);
+        const Vec other = L::multiply_lazy(
+            x[1][k], L::factor(tables.untwist_w + second, tables.untwist_w2 + second), field);
+        L::store(work + at + k * W, L::add_lazy(base, other));
+        L::store(work + at + tail_block + k * W, L::difference_lazy(base, other));
+      }
+    }
+  }
+
+  template <bool kWide, unsigned kFirst>
+  static inline void inverse_tail_stages(Vec (&x)[2][tail_vectors], const Factor* factors,
+                                         const Field& field) {
+#pragma GCC unroll 4
+    for (unsigned stage = kFirst; stage < tail_log; ++stage) {
+#pragma GCC unroll 8
+      for (size_t pair = 0; pair < tail_vectors / 2; ++pair) {
+        const size_t gap = size_t{1} << stage, c = pair % gap, k = pair / gap * 2 * gap + c;
+#pragma GCC unroll 2
+        for (size_t b = 0; b < 2; ++b) {
+          L::template butterfly<kWide>(x[b][k], x[b][k + gap], factors[gap - 1 + c], field);
+        }
+      }
     }
   }
 
@@ -277,15 +348,17 @@ struct Ntt {
                              const Field& field) {
     constexpr size_t R = size_t{1} << kLog;
     const size_t t = size >> kLog;
-    for (size_t v = 0; v < t; v += W) {
+    for (size_t row = 0; row < t / tail_block; ++row) {
       Factor factors[R - 1];
-      load_inverse_factors<kLog>(factors, tables, t, v);
-      Vec x[R];
+      load_row_factors<kLog>(factors, tables, t / tail_block, row);
+      for (size_t v = row * tail_block; v < (row + 1) * tail_block; v += W) {
+        Vec x[R];
 #pragma GCC unroll 16
-      for (size_t k = 0; k < R; ++k) x[k] = L::load(work + v + k * t);
-      inverse_stages<kWide, kLog>(x, factors, field);
+        for (size_t k = 0; k < R; ++k) x[k] = L::load(work + v + k * t);
+        inverse_stages<kWide, kLog>(x, factors, field);
 #pragma GCC unroll 16
-      for (size_t k = 0; k < R; ++k) L::store(work + v + k * t, x[k]);
+        for (size_t k = 0; k < R; ++k) L::store(work + v + k * t, x[k]);
+      }
     }
   }
 
@@ -293,34 +366,40 @@ struct Ntt {
   static void inverse_last(uint64_t* dst, const uint64_t* work, size_t n, const NttTables& tables,
                            const Field& field) {
     constexpr size_t R = size_t{1} << kLog;
-    const size_t t = n >> kLog;
-    for (size_t v = 0; v < t; v += W) {
+    const size_t t = n >> kLog, gap_rows = t / tail_block;
+    for (size_t row = 0; row < gap_rows; ++row) {
       Factor factors[R - 1];
-      load_inverse_factors<kLog>(factors, tables, t, v);
-      Vec x[R];
+      load_row_factors<kLog>(factors, tables, gap_rows, row);
+      for (size_t v = row * tail_block; v < (row + 1) * tail_block; v += W) {
+        Vec x[R];
 #pragma GCC unroll 16
-      for (size_t k = 0; k < R; ++k) x[k] = L::load(work + v + k * t);
-      inverse_stages<kWide, kLog>(x, factors, field);
+        for (size_t k = 0; k < R; ++k) x[k] = L::load(work + v + k * (t + kPad));
+        inverse_stages<kWide, kLog>(x, factors, field);
 #pragma GCC unroll 16
-      for (size_t k = 0; k < R; ++k) {
-        const size_t at = v + k * t;
-        const Factor twist = L::factor(tables.twist_w + at, tables.twist_w2 + at);
-        L::store(dst + at, L::multiply_canonical(x[k], twist, field));
+        for (size_t k = 0; k < R; ++k) {
+          const Factor twist = L::broadcast(tables.row_twist[row + k * gap_rows]);
+          L::store(dst + v + k * t, L::multiply_canonical(x[k], twist, field));
+        }
       }
     }
   }
 
+  // Stages of the next pass between rows; the first of them is done with the tails.
+  static unsigned next_inverse_log(size_t size) { return next_log(size / 2); }
+
   template <bool kWide>
-  static void inverse_block(uint64_t* work, const uint64_t* src, size_t size,
+  static void inverse_block(uint64_t* work, const uint64_t* src, size_t size, size_t position,
                             const NttTables& tables, const Field& field) {
-    if (size == tail_block) return inverse_tails<kWide>(work, src, size, tables, field);
-    const unsigned log = next_log(size);
+    if (size == 2 * tail_block) {
+      return inverse_tails<kWide>(work, src, size, position, tables, field);
+    }
+    const unsigned log = next_inverse_log(size);
     const size_t part = size >> log;
-    if (part == tail_block) {
-      inverse_tails<kWide>(work, src, size, tables, field);  // keeps the factors in registers
+    if (part == 2 * tail_block) {
+      inverse_tails<kWide>(work, src, size, position, tables, field);
     } else {
       for (size_t at = 0; at < size; at += part) {
-        inverse_block<kWide>(work + at, src + at, part, tables, field);
+        inverse_block<kWide>(work + at, src + at, part, position + at, tables, field);
       }
     }
     switch (log) {
@@ -336,10 +415,10 @@ struct Ntt {
                            const NttTables& tables, const Modulus& m) {
     const Field field(m);
     const size_t n = size_t{1} << m.log_n;
-    const unsigned log = next_log(n);
+    const unsigned log = next_inverse_log(n);
     const size_t part = n >> log;
-    for (size_t at = 0; at < n; at += part) {
-      inverse_block<kWide>(work + at, src + at, part, tables, field);
+    for (size_t k = 0; k < (size_t{1} << log); ++k) {
+      inverse_block<kWide>(work + k * (part + kPad), src + k * part, part, k * part, tables, field);
     }
     switch (log) {
       case 1: inverse_last<kWide, 1>(dst, work, n, tables, field); break;
