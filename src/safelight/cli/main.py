@@ -20,6 +20,7 @@ SUBCOMMANDS = {
     "compile": "compile a model and print its plan",
     "keys": "secret key files: new, show, passphrase",
     "serve": "run a service",
+    "bench": "time primitives, networks and models, beside SEAL and TenSEAL",
     "info": "version, engine and machine",
 }
 

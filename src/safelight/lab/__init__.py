@@ -1,0 +1,1 @@
+"""Benchmarks, leakage measures and attacks: what Safelight costs and what it protects."""
