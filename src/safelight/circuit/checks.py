@@ -21,6 +21,7 @@ from safelight.circuit.program import (
     Step,
 )
 from safelight.ckks.ciphertext import KeyRequirements
+from safelight.ckks.parameters import Parameters
 from safelight.errors import ProgramError
 
 SCALE_TOLERANCE = 1e-9  # relative: scales are products of doubles
@@ -45,11 +46,12 @@ def register_states(program: Program) -> dict[int, RegisterState]:
     if not 0 <= program.input_level <= parameters.max_level:
         raise ProgramError(f"input level {program.input_level} is not a level of the parameters")
     states = {0: RegisterState(program.input_level, program.input_scale)}
+    if not _scale_fits(parameters, states[0]):
+        raise ProgramError("the input's scale is below one or above the modulus")
     for index, step in enumerate(program.steps):
         state = _after(program, index, step, states)
-        room = math.fsum(math.log2(q) for q in parameters.primes[: state.level + 1])
-        if not 0 < math.log2(state.scale) < room:
-            raise ProgramError(f"{_place(index, step)}: a scale above the modulus")
+        if not _scale_fits(parameters, state):
+            raise ProgramError(f"{_place(index, step)}: a scale below one or above the modulus")
         if step.dst in states:
             raise ProgramError(f"{_place(index, step)} writes register {step.dst} again")
         states[step.dst] = state
@@ -58,6 +60,14 @@ def register_states(program: Program) -> dict[int, RegisterState]:
     if states[program.output].level != 0:
         raise ProgramError("the output is not at level 0")
     return states
+
+
+def _scale_fits(parameters: Parameters, state: RegisterState) -> bool:
+    # also false for what is not a number
+    if not 1.0 < state.scale < math.inf:
+        return False
+    room = math.fsum(math.log2(q) for q in parameters.primes[: state.level + 1])
+    return math.log2(state.scale) < room
 
 
 def _place(index: int, step: Step) -> str:

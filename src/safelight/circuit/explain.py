@@ -7,6 +7,7 @@ from typing import Any
 
 from safelight.circuit.checks import register_states, rotations_of
 from safelight.circuit.compiler import Compiled
+from safelight.circuit.cost import predicted_us
 from safelight.circuit.program import LinearTransform, Multiply, MultiplyPlain, RotateAndSum, Step
 from safelight.ckks.parameters import Parameters
 
@@ -24,6 +25,7 @@ def explain(compiled: Compiled) -> dict[str, Any]:
             "scale_log2": math.log2(states[step.dst].scale),
             "rotations": _rotation_count(step),
             "products": _product_count(step),
+            "predicted_us": round(predicted_us(program, step, states), 1),
         }
         for index, step in enumerate(program.steps)
     ]
@@ -40,6 +42,7 @@ def explain(compiled: Compiled) -> dict[str, Any]:
         "rotations": sum(map(_rotation_count, program.steps)),
         "plain_products": sum(map(_product_count, program.steps)),
         "multiplications": sum(isinstance(step, Multiply) for step in program.steps),
+        "predicted_ms": sum(predicted_us(program, step, states) for step in program.steps) / 1000,
         "rotation_keys": len(levels),
         "key_bytes": sum(_seeded_key_bytes(parameters, level) for level in all_levels),
         "upload_bytes": _residue_bytes(parameters, range(program.input_level + 1)),

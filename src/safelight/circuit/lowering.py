@@ -30,6 +30,7 @@ from safelight.circuit.program import (
     Step,
 )
 from safelight.circuit.scales import OpScale, ScalePlan
+from safelight.errors import CompileError
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ def lower(name: str, form: NormalForm, plan: ScalePlan, packing: Packing) -> Low
     3. Each product: both sides to one level, relinearised, rescalings.
     4. The output drops to level 0.
     """
+    if len(packing.orders) != len(form.ops):
+        raise CompileError(
+            f"the packing is of {len(packing.orders)} operations, the model has {len(form.ops)}",
+            hint="record the packing of this model again: safelight compile MODEL --record",
+        )
     lowering = _Lowering(form, plan, packing)
     for op, op_scale, order, period, copies in zip(
         form.ops, plan.op_scales, packing.orders, packing.periods, packing.copies, strict=True

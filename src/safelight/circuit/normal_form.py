@@ -17,11 +17,13 @@ import numpy as np
 from safelight.circuit.affine import affine_map
 from safelight.circuit.graph import INPUT, FloatArray, Graph, Layer, Shape
 from safelight.circuit.sparse import SparseMatrix
-from safelight.errors import RangeError
+from safelight.errors import CompileError, RangeError, UnsupportedLayerError
 
 # Beyond this shift the square of a shifted value loses the bits that the value needs.
 MAX_SQUARE_SHIFT = 16.0
 DEFAULT_INPUT_BOUND = 8.0
+MAX_REACH = 2.0**20  # of an activation: no trained network needs more, and its square must fit
+MAX_DEGREE = 15
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,14 @@ def normal_form(graph: Graph, input_bound: float = DEFAULT_INPUT_BOUND) -> Norma
     """Turns layers into operations and folds them.
 
     Raises:
-        RangeError: A polynomial whose calibrated range is missing or meaningless.
+        RangeError: A polynomial whose calibrated range is missing, meaningless or too wide.
+        UnsupportedLayerError: A polynomial of too high a degree.
+        CompileError: A layer whose output does not depend on its input.
     """
     builder = _Builder(graph, input_bound)
     for layer in graph.layers:
         builder.add_layer(layer)
-    ops = _fold_affine(tuple(builder.ops), len(builder.ops))
+    ops = _without_zeros(_fold_affine(tuple(builder.ops), len(builder.ops)))
     return NormalForm(graph.input_shape, input_bound, _rebound(ops, graph, input_bound))
 
 
@@ -151,6 +155,11 @@ class _Builder:
         table = np.repeat(rows, size // len(rows), axis=0).T  # [degree + 1, size]
         while len(table) > 2 and not table[-1].any():
             table = table[:-1]
+        if len(table) - 1 > MAX_DEGREE:
+            raise UnsupportedLayerError(
+                f"layer {layer.name!r} is a polynomial of degree {len(table) - 1}, above {MAX_DEGREE}",
+                hint="fit a polynomial of lower degree on a narrower range",
+            )
         interval = self.graph.ranges.get(layer.name)
         if interval is None or not interval[0] < interval[1]:
             raise RangeError(
@@ -158,11 +167,18 @@ class _Builder:
                 hint="give the interval of its input under 'ranges' in model.json",
             )
         reach = max(map(abs, interval))
+        if reach > MAX_REACH:
+            raise RangeError(
+                f"the calibrated range of layer {layer.name!r} reaches {reach:.3g}, above "
+                f"{MAX_REACH:.3g}",
+                hint="normalise what it reads",
+            )
         if len(table) == 2:
             return self._affine(layer.name, shape, (source, table[1]), bias=table[0])
         if len(table) == 3 and table[2].all():
             constant, linear, square = table
-            shift = linear / (2 * square)
+            with np.errstate(over="ignore"):
+                shift = linear / (2 * square)
             if np.abs(shift).max() <= MAX_SQUARE_SHIFT:
                 moved = self._affine(
                     f"{layer.name}.shift", shape, (source, np.ones(size)), bias=shift
@@ -225,6 +241,21 @@ def _fold_affine(ops: tuple[Op, ...], output: int) -> tuple[Op, ...]:
             if changed:
                 break
     return _without_dead(folded, output)
+
+
+def _without_zeros(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    """Drops terms whose matrix is zero; an engine has no ciphertext of nothing."""
+    kept: list[Op] = []
+    for op in ops:
+        if isinstance(op, AffineOp):
+            terms = tuple(term for term in op.terms if term[1].nonzeros)
+            if not terms:
+                raise CompileError(
+                    f"layer {op.name!r} has no weights but zeros: its output is a constant"
+                )
+            op = replace(op, terms=terms)
+        kept.append(op)
+    return tuple(kept)
 
 
 def _merged(terms: list[tuple[int, SparseMatrix]]) -> tuple[tuple[int, SparseMatrix], ...]:

@@ -131,7 +131,7 @@ def search_packing(form: NormalForm, slots: int, records: int, levels: Sequence[
     Raises:
         SlotCountError: A value has more elements than the ring positions.
     """
-    ring = slots // records
+    ring = positions(slots, records)
     check_sizes(form, ring, slots)
     _distance_cache.clear()
     states = list(_input_states(form, ring, records))
@@ -146,6 +146,20 @@ def search_packing(form: NormalForm, slots: int, records: int, levels: Sequence[
             raise SlotCountError(f"operation {op.name!r} finds no place in {ring} positions")
     _distance_cache.clear()
     return states[0].packing
+
+
+def positions(slots: int, records: int) -> int:
+    """Positions of each of ``records`` records.
+
+    Raises:
+        SlotCountError: Not a power of two, or more records than slots.
+    """
+    if not 0 < records <= slots or records & (records - 1):
+        raise SlotCountError(
+            f"{records} records cannot share {slots} slots",
+            hint=f"give a power of two up to {slots}",
+        )
+    return slots // records
 
 
 def check_sizes(form: NormalForm, ring: int, slots: int) -> None:
