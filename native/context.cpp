@@ -91,16 +91,13 @@ void Context::make_tables(size_t prime) {
 
   std::vector<uint64_t> tail;
   if (width > 1) {
-    tail.reserve(2 * n);
+    tail.reserve(n);
     for (size_t block = 0; block < n / (width * width); ++block) {
       for (unsigned stage = 0; stage < k.log_width; ++stage) {
         for (size_t sub = 0; sub < size_t{1} << stage; ++sub) {
-          for (int half = 0; half < 2; ++half) {
-            for (size_t lane = 0; lane < width; ++lane) {
-              const size_t r = n / width + block * width + lane;
-              const Constant& c = roots[(r << stage) + sub];
-              tail.push_back(half == 0 ? c.w : c.w2);
-            }
+          for (size_t lane = 0; lane < width; ++lane) {
+            const size_t r = n / width + block * width + lane;
+            tail.push_back(roots[(r << stage) + sub].w);
           }
         }
       }

@@ -49,7 +49,7 @@ struct SwitchKey {
 
   size_t level = 0;
   uint64_t element = 1;
-  std::vector<Buffer> rows;  // q_0 … q_level, P: [chunk][digit][component][64]
+  std::vector<Buffer> rows;  // q_0 … q_level, P: [group][digit][component][16]
   size_t bytes() const;
 };
 
@@ -80,6 +80,12 @@ KeyProduct key_product(const Context& context, const Decomposition& decompositio
 // automorphism (a value that is not extended is multiplied by P first).
 void switch_into(const Context& context, const Decomposition& decomposition, const SwitchKey& key,
                  const Value* addend, bool accumulate, Value& out);
+
+// The same for several keys, each result divided by P at once: row by row, so that one row's
+// digits and tables stay in the cache for all keys.
+std::vector<Value> switch_and_divide(const Context& context, const Decomposition& decomposition,
+                                     const std::vector<const SwitchKey*>& keys,
+                                     const Value& addend);
 
 Value divide_by_special(const Context& context, const Value& extended);
 Value rescale(const Context& context, const Value& value);  // either basis

@@ -18,6 +18,7 @@ constexpr Kernels make_kernels(Path path, const char* name) {
       .import_row = Rows<L>::import_row,
       .export_row = Rows<L>::export_row,
       .forward = Ntt<L>::forward,
+      .forward_subtract = Ntt<L>::forward_subtract,
       .inverse = Ntt<L>::inverse,
       .copy_strided = Rows<L>::copy_strided,
       .add = Rows<L>::add,

@@ -15,8 +15,11 @@
 
 namespace safelight {
 
-// Operands (keys, plaintexts) are streamed in chunks of this many residues.
+// Inner products go over a row in chunks of this many residues …
 inline constexpr size_t kChunk = 64;
+// … and in groups of this many, within which all terms are summed: operands (keys, plaintexts) are
+// stored group by group in the order of their use, so that they arrive as one stream.
+inline constexpr size_t kGroup = 16;
 
 // Reads a canonical coefficient of one prime as an integer modulo another one.
 struct Lift {
@@ -60,8 +63,8 @@ struct KeyProduct {
   const uint64_t* digits;     // lazy; vector s of digit i at (s · digit_stride + i) · width
   uint32_t digit_count;
   uint32_t digit_stride;
-  const uint8_t* key;         // operands, [chunk][digit][component][64]
-  size_t key_chunk_bytes;
+  const uint8_t* key;         // operands, [group][digit][component][16]
+  size_t key_group_bytes;
   uint32_t operand_bytes;     // 6 or 8
   uint32_t steps;
   const GaloisMap* map;       // null: identity
@@ -86,10 +89,18 @@ struct LinearRow {
   uint32_t baby_count;
   const GiantStep* giants;
   uint32_t giant_count;
-  const uint8_t* plain;            // operands, [chunk][term][64]
+  const uint8_t* plain;            // operands, [chunk][giant step][group][term][16]
   size_t plain_chunk_bytes;
   uint32_t operand_bytes;
   uint64_t* scratch;               // baby_count · 2 · 64 words
+};
+
+// Where a row's operands go.
+struct OperandLayout {
+  uint8_t* dst;
+  size_t chunk_stride;  // bytes between chunks
+  size_t group_stride;  // bytes between the groups of a chunk
+  uint32_t bytes;       // of an operand: 6 or 8
 };
 
 struct Kernels {
@@ -105,6 +116,10 @@ struct Kernels {
   // `dst_stride` counts vectors between consecutive ones; `work` has work_words(n).
   void (*forward)(uint64_t* dst, size_t dst_stride, const uint64_t* src, const Lift& lift,
                   uint64_t* work, const NttTables& tables, const Modulus& m);
+  // dst = (a − transform) · c, canonical; `negated_c` holds −c.
+  void (*forward_subtract)(uint64_t* dst, const uint64_t* a, const Constant& negated_c,
+                           const uint64_t* src, const Lift& lift, uint64_t* work,
+                           const NttTables& tables, const Modulus& m);
   // Gives canonical words.
   void (*inverse)(uint64_t* dst, const uint64_t* src, uint64_t* work, const NttTables& tables,
                   const Modulus& m);
@@ -125,13 +140,11 @@ struct Kernels {
   // dst = src · c [+ addend].
   void (*scale)(uint64_t* dst, const uint64_t* src, const Constant& c, const uint64_t* addend,
                 size_t n, const Modulus& m);
-  // dst = src ⊙ operands (consecutive chunks).
+  // dst = src ⊙ operands (consecutive groups).
   void (*multiply_operand)(uint64_t* dst, const uint64_t* src, const uint8_t* operands,
                            uint32_t operand_bytes, size_t n, const Modulus& m);
-  // Integers below q to operands, `chunk_stride` bytes apart. With a map, lanes are put where
-  // `key_product` needs them.
-  void (*store_operands)(uint8_t* dst, size_t chunk_stride, uint32_t operand_bytes,
-                         const uint64_t* src, const GaloisMap* map, size_t n, const Modulus& m);
+  // Integers below q to operands. With a map, lanes are put where `key_product` needs them.
+  void (*store_operands)(const OperandLayout& dst, const uint64_t* src, const GaloisMap* map, size_t n, const Modulus& m);
 
   void (*key_product)(const KeyProduct& product, uint64_t* out0, uint64_t* out1, size_t chunk_begin,
                       size_t chunk_end, const Modulus& m);

@@ -55,7 +55,7 @@ struct PortableLanes {
   static Vec load_integers(const uint64_t* p) { return *p; }
   static void store_integers(uint64_t* p, Vec x) { *p = x; }
   static Factor broadcast(const Constant& c) { return c; }
-  static Factor factor(const uint64_t* w, const uint64_t* w2) { return {*w, *w2}; }
+  static Factor factor(const uint64_t* w, const uint64_t* w2, const Field&) { return {*w, *w2}; }
   static Vec broadcast_operand(uint64_t value) { return value; }
 
   template <uint32_t kBytes>

@@ -10,6 +10,8 @@ namespace {
 
 Lift raw_lift() { return Lift{}; }
 
+uint64_t* work_area(const Context& context) { return thread_scratch(0, work_words(context.n)); }
+
 void transform_digits(const Context& context, const Rows2D& coefficients, size_t level,
                       Lift::Mode mode, const Galois* galois,
                       const std::vector<uint64_t*>* transformed, Decomposition& out) {
@@ -25,7 +27,7 @@ void transform_digits(const Context& context, const Rows2D& coefficients, size_t
       return;
     }
     const Lift lift = i == j ? raw_lift() : context.lift(i, prime, mode, galois);
-    context.k.forward(dst, digits, coefficients.row(i), lift, thread_scratch(0, work_words(n)),
+    context.k.forward(dst, digits, coefficients.row(i), lift, work_area(context),
                       context.tables[prime], context.moduli[prime]);
   });
 }
@@ -54,14 +56,15 @@ SwitchKey load_switch_key(const Context& context, size_t level, uint64_t element
   const GaloisMap* map = element == 1 ? nullptr : &context.galois(element).map;
   for (size_t j = 0; j < rows; ++j) {
     const size_t prime = context.prime_of_row(j, level);
-    const size_t bytes = context.operand_bytes(prime);
+    const uint32_t bytes = context.operand_bytes(prime);
     // vectors are read whole: the last one looks past the end
     key.rows.emplace_back(digits * 2 * n * bytes + 64);
-    const size_t chunk_stride = digits * 2 * kChunk * bytes;
+    const size_t group_stride = digits * 2 * kGroup * bytes;
     for (size_t part = 0; part < digits * 2; ++part) {
-      context.k.store_operands(key.rows.back().bytes() + part * kChunk * bytes, chunk_stride,
-                               static_cast<uint32_t>(bytes), residues + (part * rows + j) * n, map,
-                               n, context.moduli[prime]);
+      const OperandLayout layout{key.rows.back().bytes() + part * kGroup * bytes,
+                                 kChunk / kGroup * group_stride, group_stride, bytes};
+      context.k.store_operands(layout, residues + (part * rows + j) * n, map, n,
+                               context.moduli[prime]);
     }
   }
   return key;
@@ -72,7 +75,7 @@ Decomposition decompose(const Context& context, const std::vector<uint64_t*>& c1
   const size_t n = context.n;
   const Rows2D coefficients(level + 1, n);
   parallel_for(level + 1, [&](size_t i) {
-    context.k.inverse(coefficients.row(i), c1[i], thread_scratch(0, work_words(n)), context.tables[i],
+    context.k.inverse(coefficients.row(i), c1[i], work_area(context), context.tables[i],
                       context.moduli[i]);
   });
   Decomposition out{level, Rows2D(level + 2, (level + 1) * n)};
@@ -89,7 +92,7 @@ Decomposition decompose_extended(const Context& context, const std::vector<uint6
   const Rows2D coefficients(level + 2, n);
   parallel_for(level + 2, [&](size_t j) {
     const size_t prime = context.prime_of_row(j, level);
-    context.k.inverse(coefficients.row(j), c1[j], thread_scratch(0, work_words(n)), context.tables[prime],
+    context.k.inverse(coefficients.row(j), c1[j], work_area(context), context.tables[prime],
                       context.moduli[prime]);
   });
   parallel_for(level + 1, [&](size_t j) {
@@ -114,7 +117,7 @@ KeyProduct key_product(const Context& context, const Decomposition& decompositio
   product.digit_stride = product.digit_count;
   product.key = key.rows[key_row].bytes();
   product.operand_bytes = context.operand_bytes(prime);
-  product.key_chunk_bytes = (key.level + 1) * 2 * kChunk * product.operand_bytes;
+  product.key_group_bytes = (key.level + 1) * 2 * kGroup * product.operand_bytes;
   product.steps = context.lazy_steps(prime, level + 1 + extra_terms);
   product.map = key.element == 1 ? nullptr : &context.galois(key.element).map;
   return product;
@@ -140,22 +143,57 @@ void switch_into(const Context& context, const Decomposition& decomposition, con
   });
 }
 
+std::vector<Value> switch_and_divide(const Context& context, const Decomposition& decomposition,
+                                     const std::vector<const SwitchKey*>& keys,
+                                     const Value& addend) {
+  const size_t n = context.n, level = decomposition.level, special = context.special();
+  for (const SwitchKey* key : keys) {
+    if (key->level < level) throw std::invalid_argument("a key is trimmed below the level");
+  }
+  const Rows2D rest(2 * keys.size(), n);
+  parallel_for(keys.size(), [&](size_t r) {
+    uint64_t* sums[2] = {thread_scratch(1, n), thread_scratch(2, n)};
+    const KeyProduct product = key_product(context, decomposition, *keys[r], level + 1, 0);
+    context.k.key_product(product, sums[0], sums[1], 0, n / kChunk, context.moduli[special]);
+    for (size_t c = 0; c < 2; ++c) {
+      context.k.inverse(rest.row(2 * r + c), sums[c], work_area(context), context.tables[special],
+                        context.moduli[special]);
+    }
+  });
+  std::vector<Value> out;
+  for (size_t r = 0; r < keys.size(); ++r) out.push_back(make_value(context, level, false));
+  parallel_for((level + 1) * keys.size(), [&](size_t task) {
+    const size_t j = task / keys.size(), r = task % keys.size();
+    const Modulus& m = context.moduli[j];
+    uint64_t* sums[2] = {thread_scratch(1, n), thread_scratch(2, n)};
+    KeyProduct product = key_product(context, decomposition, *keys[r], j, 1);
+    product.addend = addend.rows[0][j];
+    product.addend_operand = context.special_operand[j];
+    context.k.key_product(product, sums[0], sums[1], 0, n / kChunk, m);
+    for (size_t c = 0; c < 2; ++c) {
+      context.k.forward_subtract(out[r].rows[c][j], sums[c], context.negated_inverse[special][j],
+                                 rest.row(2 * r + c), context.lift(special, j, Lift::centred),
+                                 work_area(context), context.tables[j], m);
+    }
+  });
+  return out;
+}
+
 // round(x / P) = (x − [x]_P) / P with [x]_P centred.
 Value divide_by_special(const Context& context, const Value& extended) {
   const size_t n = context.n, level = extended.level, special = context.special();
   const Rows2D rest(2, n);
   parallel_for(2, [&](size_t c) {
-    context.k.inverse(rest.row(c), extended.rows[c][level + 1], thread_scratch(0, work_words(n)),
+    context.k.inverse(rest.row(c), extended.rows[c][level + 1], work_area(context),
                       context.tables[special], context.moduli[special]);
   });
   Value out = make_value(context, level, false);
   parallel_for(2 * (level + 1), [&](size_t task) {
     const size_t c = task / (level + 1), j = task % (level + 1);
-    uint64_t* lifted = thread_scratch(1, n);
-    context.k.forward(lifted, 1, rest.row(c), context.lift(special, j, Lift::centred),
-                      thread_scratch(0, work_words(n)), context.tables[j], context.moduli[j]);
-    context.k.subtract_scale(out.rows[c][j], extended.rows[c][j], lifted, raw_lift(),
-                             context.negated_inverse[special][j], n, context.moduli[j]);
+    context.k.forward_subtract(out.rows[c][j], extended.rows[c][j],
+                               context.negated_inverse[special][j], rest.row(c),
+                               context.lift(special, j, Lift::centred), work_area(context),
+                               context.tables[j], context.moduli[j]);
   });
   return out;
 }
@@ -168,11 +206,11 @@ Value rescale(const Context& context, const Value& value) {
   const Rows2D rest(4, n);  // t, u of each component
   parallel_for(2, [&](size_t c) {
     uint64_t* u = rest.row(2 + c);
-    context.k.inverse(u, value.rows[c][level], thread_scratch(0, work_words(n)), context.tables[level],
+    context.k.inverse(u, value.rows[c][level], work_area(context), context.tables[level],
                       context.moduli[level]);
     if (!value.extended) return;
     uint64_t* t = rest.row(c);
-    context.k.inverse(t, value.rows[c][level + 1], thread_scratch(0, work_words(n)), context.tables[special],
+    context.k.inverse(t, value.rows[c][level + 1], work_area(context), context.tables[special],
                       context.moduli[special]);
     context.k.subtract_scale(u, u, t, context.lift(special, level, Lift::centred),
                              context.negated_inverse[special][level], n, context.moduli[level]);
@@ -181,19 +219,19 @@ Value rescale(const Context& context, const Value& value) {
   parallel_for(2 * level, [&](size_t task) {
     const size_t c = task / level, j = task % level;
     const Modulus& m = context.moduli[j];
-    uint64_t* lifted = thread_scratch(1, n);
     const uint64_t* u = rest.row(2 + c);
+    Lift lift = context.lift(level, j, Lift::centred);
     if (value.extended) {
-      context.k.combine(lifted, rest.row(c), context.lift(special, j, Lift::centred), u,
-                        context.lift(level, j, Lift::centred), context.special_constant[j], n, m);
-      context.k.forward(lifted, 1, lifted, raw_lift(), thread_scratch(0, work_words(n)), context.tables[j], m);
-    } else {
-      context.k.forward(lifted, 1, u, context.lift(level, j, Lift::centred), thread_scratch(0, work_words(n)),
-                        context.tables[j], m);
+      uint64_t* combined = thread_scratch(1, n);
+      context.k.combine(combined, rest.row(c), context.lift(special, j, Lift::centred), u, lift,
+                        context.special_constant[j], n, m);
+      u = combined;
+      lift = raw_lift();
     }
     const Constant& inverse = value.extended ? context.negated_inverse_with_special[level][j]
                                              : context.negated_inverse[level][j];
-    context.k.subtract_scale(out.rows[c][j], value.rows[c][j], lifted, raw_lift(), inverse, n, m);
+    context.k.forward_subtract(out.rows[c][j], value.rows[c][j], inverse, u, lift,
+                               work_area(context), context.tables[j], m);
   });
   return out;
 }

@@ -64,10 +64,15 @@ void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t 
                                              : rotates_after_ && giants_[giant].element == 1;
   for (size_t j = 0; j < rows_.size(); ++j) {
     if (!in_row(j, baby)) continue;
-    size_t before = 0;
+    // terms of the giant steps before, of this one, and of this one before this term
+    size_t before = 0, own = 0, position = 0;
     for (size_t g = 0; g <= giant; ++g) {
-      const size_t count = g == giant ? term : giants_[g].babies.size();
-      for (size_t t = 0; t < count; ++t) before += in_row(j, giants_[g].babies[t]) ? 1 : 0;
+      for (size_t t = 0; t < giants_[g].babies.size(); ++t) {
+        if (!in_row(j, giants_[g].babies[t])) continue;
+        if (g < giant) ++before;
+        if (g == giant) ++own;
+        if (g == giant && t < term) ++position;
+      }
     }
     const size_t prime = context.prime_of_row(j, level_);
     const Modulus& m = context.moduli[prime];
@@ -76,8 +81,10 @@ void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t 
     uint64_t* row = thread_scratch(3, context.n);
     encode_row(context, prime, coefficients, factor, row);
     const uint32_t bytes = context.operand_bytes(prime);
-    context.k.store_operands(rows_[j].bytes() + before * kChunk * bytes,
-                             terms_[j] * kChunk * bytes, bytes, row, nullptr, context.n, m);
+    const OperandLayout layout{
+        rows_[j].bytes() + before * kChunk * bytes + position * kGroup * bytes,
+        terms_[j] * kChunk * bytes, own * kGroup * bytes, bytes};
+    context.k.store_operands(layout, row, nullptr, context.n, m);
   }
 }
 

@@ -56,7 +56,7 @@ class LinearTransform {
   bool rotates_before_;  // some baby step is not 0: sums are in the extended basis
   bool rotates_after_;   // some giant step is not 0
   std::vector<size_t> terms_;  // for each row
-  std::vector<Buffer> rows_;   // operands: [chunk][term][64]
+  std::vector<Buffer> rows_;   // operands: [chunk][giant step][group][term][16]
 };
 
 }  // namespace safelight

@@ -31,7 +31,7 @@ struct Ntt {
   static constexpr size_t tail_block = W * tail_vectors;
   // Blocks of the work area are a power of two apart plus this many words, so that they do not
   // all compete for the same few cache sets.
-  static constexpr size_t kTailWords = 2 * (tail_vectors - 1) * W;
+  static constexpr size_t kTailWords = (tail_vectors - 1) * W;
   static constexpr size_t kPad = kWorkPad;
 
   // ---- forward ----
@@ -107,10 +107,9 @@ struct Ntt {
 
   // The last stages of K neighbouring blocks, side by side: one alone would wait for its own
   // results most of the time.
-  template <bool kWide, size_t K>
-  static inline void forward_tail(uint64_t* dst, size_t dst_stride, const uint64_t* data,
-                                  size_t block, size_t n, const NttTables& tables,
-                                  const Field& field) {
+  template <bool kWide, size_t K, class Out>
+  static inline void forward_tail(const Out& out, const uint64_t* data, size_t block, size_t n,
+                                  const NttTables& tables, const Field& field) {
     Vec x[K][tail_vectors];
 #pragma GCC unroll 4
     for (size_t b = 0; b < K; ++b) {
@@ -141,11 +140,10 @@ struct Ntt {
         for (size_t pair = 0; pair < tail_vectors / 2; ++pair) {
           const size_t half = tail_vectors >> (stage + 1), sub = pair / half;
           const size_t first = 2 * sub * half + pair % half;
-          const size_t at = 2 * ((size_t{1} << stage) - 1 + sub) * W;
+          const size_t at = ((size_t{1} << stage) - 1 + sub) * W;
 #pragma GCC unroll 4
           for (size_t b = 0; b < K; ++b) {
-            const Factor factor =
-                L::factor(table + b * kTailWords + at, table + b * kTailWords + at + W);
+            const Factor factor = L::factor(table + b * kTailWords + at, nullptr, field);
             L::template butterfly<kWide>(x[b][first], x[b][first + half], factor, field);
           }
         }
@@ -157,24 +155,23 @@ struct Ntt {
     for (size_t b = 0; b < K; ++b) {
 #pragma GCC unroll 8
       for (size_t k = 0; k < tail_vectors; ++k) {
-        L::store(dst + ((block + b) * tail_vectors + k) * dst_stride * W, x[b][k]);
+        out((block + b) * tail_vectors + k, x[b][k], field);
       }
     }
   }
 
-  template <bool kWide>
-  static void forward_tails(uint64_t* dst, size_t dst_stride, const uint64_t* data, size_t block,
-                            size_t count, size_t n, const NttTables& tables, const Field& field) {
+  template <bool kWide, class Out>
+  static void forward_tails(const Out& out, const uint64_t* data, size_t block, size_t count,
+                            size_t n, const NttTables& tables, const Field& field) {
     constexpr size_t K = L::tail_blocks;
     for (size_t b = 0; b < count; b += K) {
-      forward_tail<kWide, K>(dst, dst_stride, data + b * tail_block, block + b, n, tables, field);
+      forward_tail<kWide, K>(out, data + b * tail_block, block + b, n, tables, field);
     }
   }
 
-  template <bool kWide>
-  static void forward_rest(uint64_t* work, size_t size, size_t root, uint64_t* dst,
-                           size_t dst_stride, size_t n, size_t first_block,
-                           const NttTables& tables, const Field& field) {
+  template <bool kWide, class Out>
+  static void forward_rest(uint64_t* work, size_t size, size_t root, const Out& out, size_t n,
+                           size_t first_block, const NttTables& tables, const Field& field) {
     const unsigned log = next_log(size);
     switch (log) {
       case 1: middle_pass<kWide, 1>(work, size, tables, root, field); break;
@@ -184,18 +181,18 @@ struct Ntt {
     }
     const size_t part = size >> log;
     if (part == tail_block) {
-      forward_tails<kWide>(dst, dst_stride, work, first_block, size_t{1} << log, n, tables, field);
+      forward_tails<kWide>(out, work, first_block, size_t{1} << log, n, tables, field);
       return;
     }
     for (size_t k = 0; k < (size_t{1} << log); ++k) {
-      forward_rest<kWide>(work + k * part, part, (root << log) + k, dst, dst_stride, n,
+      forward_rest<kWide>(work + k * part, part, (root << log) + k, out, n,
                           first_block + k * (part / tail_block), tables, field);
     }
   }
 
-  template <bool kWide, uint32_t kMode>
-  static void forward_mode(uint64_t* dst, size_t dst_stride, const uint64_t* src, const Lift& lift,
-                           uint64_t* work, const NttTables& tables, const Modulus& m) {
+  template <bool kWide, uint32_t kMode, class Out>
+  static void forward_mode(const Out& out, const uint64_t* src, const Lift& lift, uint64_t* work,
+                           const NttTables& tables, const Modulus& m) {
     const Field field(m);
     const size_t n = size_t{1} << m.log_n;
     const unsigned log = next_log(n);
@@ -207,27 +204,59 @@ struct Ntt {
     }
     const size_t part = n >> log;
     for (size_t k = 0; k < (size_t{1} << log); ++k) {
-      forward_rest<kWide>(work + k * (part + kPad), part, (size_t{1} << log) + k, dst, dst_stride, n,
+      forward_rest<kWide>(work + k * (part + kPad), part, (size_t{1} << log) + k, out, n,
                           k * (part / tail_block), tables, field);
     }
   }
 
-  template <bool kWide>
-  static void forward_wide(uint64_t* dst, size_t dst_stride, const uint64_t* src, const Lift& lift,
-                           uint64_t* work, const NttTables& tables, const Modulus& m) {
-    switch (lift.mode) {
-      case Lift::raw: return forward_mode<kWide, Lift::raw>(dst, dst_stride, src, lift, work, tables, m);
-      case Lift::centred: return forward_mode<kWide, Lift::centred>(dst, dst_stride, src, lift, work, tables, m);
-      case Lift::signs: return forward_mode<kWide, Lift::signs>(dst, dst_stride, src, lift, work, tables, m);
+  template <uint32_t kMode, class Out>
+  static void forward_wide(const Out& out, const uint64_t* src, const Lift& lift, uint64_t* work,
+                           const NttTables& tables, const Modulus& m) {
+    if (m.wide) {
+      forward_mode<true, kMode>(out, src, lift, work, tables, m);
+    } else {
+      forward_mode<false, kMode>(out, src, lift, work, tables, m);
     }
   }
 
+  // Where the results go: to memory, `stride` vectors apart, …
+  struct Store {
+    uint64_t* dst;
+    size_t stride;
+    void operator()(size_t vector, Vec x, const Field&) const {
+      L::store(dst + vector * stride * W, x);
+    }
+  };
+
+  // … or (a − result) · c.
+  struct SubtractScale {
+    uint64_t* dst;
+    const uint64_t* a;
+    Factor negated_c;
+    void operator()(size_t vector, Vec x, const Field& field) const {
+      const Vec difference = L::subtract_lazy(x, L::load(a + vector * W), field);
+      L::store(dst + vector * W, L::multiply_canonical(difference, negated_c, field));
+    }
+  };
+
   static void forward(uint64_t* dst, size_t dst_stride, const uint64_t* src, const Lift& lift,
                       uint64_t* work, const NttTables& tables, const Modulus& m) {
-    if (m.wide) {
-      forward_wide<true>(dst, dst_stride, src, lift, work, tables, m);
+    const Store out{dst, dst_stride};
+    switch (lift.mode) {
+      case Lift::raw: return forward_wide<Lift::raw>(out, src, lift, work, tables, m);
+      case Lift::centred: return forward_wide<Lift::centred>(out, src, lift, work, tables, m);
+      case Lift::signs: return forward_wide<Lift::signs>(out, src, lift, work, tables, m);
+    }
+  }
+
+  static void forward_subtract(uint64_t* dst, const uint64_t* a, const Constant& negated_c,
+                               const uint64_t* src, const Lift& lift, uint64_t* work,
+                               const NttTables& tables, const Modulus& m) {
+    const SubtractScale out{dst, a, L::broadcast(negated_c)};
+    if (lift.mode == Lift::centred) {
+      forward_wide<Lift::centred>(out, src, lift, work, tables, m);
     } else {
-      forward_wide<false>(dst, dst_stride, src, lift, work, tables, m);
+      forward_wide<Lift::raw>(out, src, lift, work, tables, m);
     }
   }
 
@@ -282,7 +311,7 @@ struct Ntt {
       for (size_t c = 0; c < (size_t{1} << stage); ++c) {
         const size_t at = ((size_t{1} << stage) + c) * W;
         outer[(size_t{1} << stage) - 1 + c] =
-            L::factor(tables.inverse_w + at, tables.inverse_w2 + at);
+            L::factor(tables.inverse_w + at, tables.inverse_w2 + at, field);
       }
     }
     Factor inner[tail_vectors - 1];
@@ -318,9 +347,9 @@ struct Ntt {
       for (size_t k = 0; k < tail_vectors; ++k) {
         const size_t first = position + at + k * W, second = first + tail_block;
         const Vec base = L::template multiply_offset<kWide>(
-            x[0][k], L::factor(tables.untwist_w + first, tables.untwist_w2 + first), field);
+            x[0][k], L::factor(tables.untwist_w + first, tables.untwist_w2 + first, field), field);
         const Vec other = L::multiply_lazy(
-            x[1][k], L::factor(tables.untwist_w + second, tables.untwist_w2 + second), field);
+            x[1][k], L::factor(tables.untwist_w + second, tables.untwist_w2 + second, field), field);
         L::store(work + at + k * W, L::add_lazy(base, other));
         L::store(work + at + tail_block + k * W, L::difference_lazy(base, other));
       }

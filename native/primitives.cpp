@@ -97,22 +97,15 @@ Value rotate(const Context& context, const Value& value, const SwitchKey& key, D
   const Galois* rotation = digits == Digits::seal ? &context.galois(key.element) : nullptr;
   const Decomposition decomposition =
       decompose(context, value.rows[1], value.level, digits, rotation);
-  Value out = make_value(context, value.level, true);
-  switch_into(context, decomposition, key, &value, false, out);
-  return divide_by_special(context, out);
+  return std::move(switch_and_divide(context, decomposition, {&key}, value).front());
 }
 
 std::vector<Value> rotate_hoisted(const Context& context, const Value& value,
                                   const std::vector<const SwitchKey*>& keys, Digits digits) {
+  if (value.extended) throw std::invalid_argument("only values in the plain basis are rotated");
   const Decomposition decomposition =
       decompose(context, value.rows[1], value.level, digits, nullptr);
-  std::vector<Value> out;
-  for (const SwitchKey* key : keys) {
-    Value sum = make_value(context, value.level, true);
-    switch_into(context, decomposition, *key, &value, false, sum);
-    out.push_back(divide_by_special(context, sum));
-  }
-  return out;
+  return switch_and_divide(context, decomposition, keys, value);
 }
 
 void encode_row(const Context& context, size_t prime, const double* coefficients, uint64_t factor,
@@ -156,8 +149,8 @@ PlainOperand encode_operand(const Context& context, const double* coefficients, 
     encode_row(context, j, coefficients, 1, row);
     const uint32_t bytes = context.operand_bytes(j);
     plain.rows.emplace_back(context.row_operand_bytes(j) + 64);
-    context.k.store_operands(plain.rows.back().bytes(), kChunk * bytes, bytes, row, nullptr,
-                             context.n, context.moduli[j]);
+    const OperandLayout layout{plain.rows.back().bytes(), kChunk * bytes, kGroup * bytes, bytes};
+    context.k.store_operands(layout, row, nullptr, context.n, context.moduli[j]);
   }
   return plain;
 }

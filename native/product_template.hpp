@@ -12,12 +12,13 @@ struct Products {
   static constexpr size_t W = size_t{1} << L::log_width;
   static constexpr size_t U = L::unroll;  // vectors at a time: hides the multiplier's latency
   static constexpr size_t chunk_vectors = kChunk / W;
+  static constexpr size_t group_vectors = kGroup / W;
 
   // One chunk of Σ digit ⊙ key; out0 and out1 point at the chunk.
   template <uint32_t kBytes>
   static inline void key_chunk(const KeyProduct& p, uint64_t* out0, uint64_t* out1, size_t chunk,
                                bool accumulate, const Field& field) {
-    const uint8_t* key = p.key + chunk * p.key_chunk_bytes;
+    const uint8_t* key = p.key + chunk * (kChunk / kGroup) * p.key_group_bytes;
     for (size_t v = 0; v < chunk_vectors; v += U) {
       typename L::Sum sum0[U], sum1[U];
       const uint64_t* digits[U];
@@ -28,17 +29,17 @@ struct Products {
         block[u] = p.map == nullptr ? static_cast<uint32_t>(at * W) : p.map->blocks[at];
         digits[u] = p.digits + (block[u] / W) * p.digit_stride * W;
       }
-      const uint8_t* at_key = key + v * W * kBytes;
+      const uint8_t* at_key = key + v / group_vectors * p.key_group_bytes + v % group_vectors * W * kBytes;
       for (uint32_t i = 0; i < p.digit_count; ++i) {
 #pragma GCC unroll 4
         for (size_t u = 0; u < U; ++u) {
           const Vec x = L::load(digits[u] + i * W);
           sum0[u].add(x, L::template load_operand<kBytes>(at_key + u * W * kBytes), field);
           sum1[u].add(
-              x, L::template load_operand<kBytes>(at_key + kChunk * kBytes + u * W * kBytes),
+              x, L::template load_operand<kBytes>(at_key + kGroup * kBytes + u * W * kBytes),
               field);
         }
-        at_key += 2 * kChunk * kBytes;
+        at_key += 2 * kGroup * kBytes;
         if (L::fold_terms != 0 && i % L::fold_terms == L::fold_terms - 1) {
           for (size_t u = 0; u < U; ++u) {
             sum0[u].fold(field);
@@ -99,7 +100,8 @@ struct Products {
                                  const uint64_t* babies, size_t chunk, const Field& field) {
     for (size_t v = 0; v < chunk_vectors; v += U) {
       typename L::Sum sum0[U], sum1[U];
-      const uint8_t* at_plain = plain + v * W * kBytes;
+      const uint8_t* at_plain = plain + v / group_vectors * giant.count * kGroup * kBytes +
+                                v % group_vectors * W * kBytes;
       for (uint32_t t = 0; t < giant.count; ++t) {
         const uint64_t* baby = babies + giant.babies[t] * (2 * kChunk) + v * W;
 #pragma GCC unroll 4
@@ -108,7 +110,7 @@ struct Products {
           sum0[u].add(L::load(baby + u * W), y, field);
           sum1[u].add(L::load(baby + kChunk + u * W), y, field);
         }
-        at_plain += kChunk * kBytes;
+        at_plain += kGroup * kBytes;
         if (L::fold_terms != 0 && t % L::fold_terms == L::fold_terms - 1) {
           for (size_t u = 0; u < U; ++u) {
             sum0[u].fold(field);

@@ -132,9 +132,8 @@ struct Rows {
     }
   }
 
-  static void store_operands(uint8_t* dst, size_t chunk_stride, uint32_t operand_bytes,
-                             const uint64_t* src, const GaloisMap* map, size_t n,
-                             const Modulus& m) {
+  static void store_operands(const OperandLayout& layout, const uint64_t* src,
+                             const GaloisMap* map, size_t n, const Modulus& m) {
     const Field field(m);
     const Factor factor = L::broadcast(m.to_operand);
     for (size_t v = 0; v < n; v += W) {
@@ -142,10 +141,11 @@ struct Rows {
       L::store_integers(lanes, L::multiply_canonical(L::load_integers(src + v), factor, field));
       const uint8_t* index =
           map == nullptr ? nullptr : map->inverse_index + (map->blocks[v / W] & (W - 1)) * W;
-      uint8_t* out = dst + v / kChunk * chunk_stride + v % kChunk * operand_bytes;
+      uint8_t* out = layout.dst + v / kChunk * layout.chunk_stride +
+                     v % kChunk / kGroup * layout.group_stride + v % kGroup * layout.bytes;
       for (size_t lane = 0; lane < W; ++lane) {
         const uint64_t value = lanes[index == nullptr ? lane : index[lane]];
-        std::memcpy(out + lane * operand_bytes, &value, operand_bytes);  // little-endian
+        std::memcpy(out + lane * layout.bytes, &value, layout.bytes);  // little-endian
       }
     }
   }
