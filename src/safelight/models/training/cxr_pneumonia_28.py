@@ -22,7 +22,7 @@ PLAN = Plan(
         ),
         dropout=0.2,
     ),
-    recipe=Recipe(epochs=40, teacher_weight=0.8),
+    recipe=Recipe(epochs=100, teacher_weight=0.8),
 )
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ PLAN = Plan(
         hidden=(Convolution(channels=5, kernel=5, stride=2, padding=2), Dense(100)),
         dropout=0.2,
     ),
-    recipe=Recipe(epochs=60, teacher_weight=0.8),
+    recipe=Recipe(epochs=200, teacher_weight=0.8),
 )
 
 if __name__ == "__main__":

@@ -49,10 +49,10 @@ class Recipe:
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
     mixup: float = 0.2
-    range_penalty: float = 0.2
+    range_penalty: float = 0.5
     average_decay: float = 0.998
     teacher_weight: float = 0.7
-    passes: int = 20
+    passes: int = 40
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 

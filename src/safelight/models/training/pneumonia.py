@@ -26,7 +26,6 @@ from safelight.models import metrics
 from safelight.models.datasets import medmnist
 from safelight.models.datasets.split import Split, without_repeats_of
 from safelight.models.training.architectures import Architecture, Network
-from safelight.models.training.augmentation import Augmentation
 from safelight.models.training.export import (
     FORMAT,
     export_graph,
@@ -34,13 +33,10 @@ from safelight.models.training.export import (
     widened,
     write_model,
 )
-from safelight.models.training.fit import Recipe, fit, images_to_tensor, predict
+from safelight.models.training.fit import Recipe, fit, images_to_tensor
 from safelight.models.training.lessons import Lessons, draw_lessons
-from safelight.models.training.operating_point import (
-    balanced_accuracy,
-    balanced_log_loss,
-    fit_temperature,
-)
+from safelight.models.training.operating_point import balanced_accuracy, fit_temperature
+from safelight.models.training.selection import Candidate, disturbed, judge
 from safelight.models.training.teacher import Ensemble, Teacher
 from safelight.models.training.terminal import epoch_bar, say
 
@@ -86,16 +82,6 @@ class Plan:
     teacher_recipe: Recipe = field(default_factory=lambda: Recipe(epochs=30, learning_rate=3e-3))
     teacher_seeds: tuple[int, ...] = (100, 101, 102)
     seeds: tuple[int, ...] = (0, 1, 2)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One trained seed and what validation says of it."""
-
-    seed: int
-    network: Network
-    logits: metrics.Scores
-    selection_loss: float
 
 
 def main(plan: Plan, arguments: list[str] | None = None) -> None:
@@ -147,7 +133,7 @@ def train_model(plan: Plan, data: Path, out: Path, teacher_folder: Path) -> Path
             seed=seed,
             progress=epoch_bar(f"seed {seed}"),
         )
-        candidates.append(_judge(network, seed, dataset.val))
+        candidates.append(judge(network, seed, dataset.val, mean=MEAN, std=STD))
     best = min(candidates, key=lambda candidate: candidate.selection_loss)
     for candidate in candidates:
         description, weights = _describe(plan, candidate, candidates, images, dataset.val)
@@ -204,30 +190,6 @@ def _teacher(plan: Plan, images: Tensor, labels: Tensor, folder: Path) -> Ensemb
             torch.save(member.state_dict(), path)
         members.append(member)
     return Ensemble(members)
-
-
-def disturbed(images: Tensor, *, draws: int = 4, seed: int = 100) -> Tensor:
-    """Fixed random changes of images (no erasing), ``draws`` copies one after the other."""
-    change = Augmentation(erase=0.0)
-    copies = [change(images, torch.Generator().manual_seed(seed + k)) for k in range(draws)]
-    return torch.cat(copies)
-
-
-def _judge(network: Network, seed: int, val: Split) -> Candidate:
-    images = images_to_tensor(val.inputs)
-    logits = predict(network, images, mean=MEAN, std=STD)
-    copies = disturbed(images)
-    copies_logits = predict(network, copies, mean=MEAN, std=STD)
-    copies_labels = np.tile(val.labels, len(copies) // len(images))
-    loss = (
-        balanced_log_loss(val.labels, logits) + balanced_log_loss(copies_labels, copies_logits)
-    ) / 2
-    say(
-        f"seed {seed}: validation AUC {metrics.auc(val.labels, logits):.4f}, "
-        f"disturbed {metrics.auc(copies_labels, copies_logits):.4f}, "
-        f"selection loss {loss:.4f}"
-    )
-    return Candidate(seed, network, logits, loss)
 
 
 def _describe(

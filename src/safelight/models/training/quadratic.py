@@ -25,7 +25,7 @@ class Quadratic(nn.Module):  # type: ignore[misc]
         comfort: Inputs up to this magnitude are free; beyond it `penalty` grows quadratically.
     """
 
-    def __init__(self, channels: int, *, comfort: float = 6.0) -> None:
+    def __init__(self, channels: int, *, comfort: float = 5.0) -> None:
         super().__init__()
         self.comfort = comfort
         start = torch.tensor(0.2 - _LEAST_CURVATURE)

@@ -1,0 +1,102 @@
+"""What is shipped: complete, small, honest about itself, and as good as its card says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from safelight.circuit.reference import evaluate
+from safelight.imaging.preprocessing import Preprocessing
+from safelight.models import metrics
+from safelight.models.datasets import medmnist, wdbc
+from safelight.models.registry import SHIPPED, load_model, model_names
+
+MODELS = ("cxr-pneumonia-28", "cxr-pneumonia-28-fast", "wdbc-logistic")
+BARS = {  # accuracy, AUC: issue 4
+    "cxr-pneumonia-28": (0.915, 0.970),
+    "cxr-pneumonia-28-fast": (0.905, 0.962),
+    "wdbc-logistic": (0.97, 0.99),
+}
+
+
+def test_all_are_there() -> None:
+    assert set(MODELS) <= set(model_names())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_complete_and_small(name: str) -> None:
+    model = load_model(name)
+    folder = SHIPPED / name
+    assert (folder / "weights.npz").stat().st_size < 400_000
+    card = model.card
+    for heading in ("Intended use", "Data", "Results", "Limits", "Licence: CC BY 4.0"):
+        assert heading in card
+    Preprocessing.from_json(model.description["preprocessing"])
+    for low, high in model.graph.ranges.values():
+        assert -32 < low < high < 32
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_recorded_evaluation_clears_the_bars(name: str) -> None:
+    result = json.loads((SHIPPED / name / "evaluation.json").read_text())
+    accuracy, auc = BARS[name]
+    assert result["accuracy"] >= accuracy
+    assert result["auc"] >= auc
+    assert all(used < 1 for used in result["range_used"].values())
+    assert f"{result['auc']:.4f}" in load_model(name).card
+
+
+def _chances(name: str, inputs: np.ndarray) -> np.ndarray:
+    model = load_model(name)
+    logits = evaluate(model.graph, inputs)[:, 0] / model.meaning.outputs.temperature
+    return np.asarray(1 / (1 + np.exp(-logits)))
+
+
+def test_wdbc_is_as_recorded() -> None:
+    held_out, _ = wdbc.load_held_out()
+    steps = Preprocessing.from_json(load_model("wdbc-logistic").description["preprocessing"])
+    chances = _chances("wdbc-logistic", steps.apply_record(held_out.inputs))
+    report = metrics.binary_report(held_out.labels, chances)
+    recorded = json.loads((SHIPPED / "wdbc-logistic" / "evaluation.json").read_text())
+    assert report.accuracy == pytest.approx(recorded["accuracy"])
+    assert report.auc == pytest.approx(recorded["auc"])
+
+
+@pytest.mark.data
+@pytest.mark.skipif("SAFELIGHT_DATA" not in os.environ, reason="SAFELIGHT_DATA is not set")
+@pytest.mark.parametrize("name", MODELS[:2])
+def test_pneumonia_is_as_recorded(name: str) -> None:
+    path = medmnist.find("pneumoniamnist")
+    if path is None:
+        pytest.skip("pneumoniamnist.npz is not in SAFELIGHT_DATA")
+    split = medmnist.load(path).test
+    step = load_model(name).description["preprocessing"]["steps"][-1]
+    chances = _chances(name, (split.inputs[:, None] / 255 - step["mean"][0]) / step["std"][0])
+    report = metrics.binary_report(split.labels, chances)
+    recorded = json.loads((SHIPPED / name / "evaluation.json").read_text())
+    assert report.accuracy == pytest.approx(recorded["accuracy"])
+    assert report.auc == pytest.approx(recorded["auc"], abs=1e-6)
+
+
+def test_using_models_does_not_import_torch_or_scikit_learn() -> None:
+    code = (
+        "import sys, safelight.models.registry, safelight.models.metrics\n"
+        "import safelight.models.datasets.medmnist, safelight.models.datasets.wdbc\n"
+        "safelight.models.datasets.wdbc.load_held_out()\n"
+        "print([m for m in ('torch', 'sklearn') if m in sys.modules])\n"
+    )
+    source = str(Path(metrics.__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": source},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
