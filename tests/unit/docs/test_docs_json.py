@@ -58,6 +58,7 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
         ("models", ("models",)),
         ("model", ("models", "wdbc-logistic")),
         ("compile", ("compile", "wdbc-logistic")),
+        ("compile", ("compile", "wdbc-logistic", "--explain")),
         ("evaluate", ("evaluate", "wdbc-logistic", "--encrypted", "3")),
     ],
 )
