@@ -13,7 +13,8 @@ from safelight.circuit.graph import Graph
 from safelight.circuit.im2col import patched
 from safelight.circuit.lowering import Lowered, lower
 from safelight.circuit.normal_form import DEFAULT_INPUT_BOUND, NormalForm, normal_form
-from safelight.circuit.packing import Packing, check_sizes, search_packing
+from safelight.circuit.normalise import normalised
+from safelight.circuit.packing import Packing, check_sizes, positions, search_packing
 from safelight.circuit.program import Program
 from safelight.circuit.scales import ScalePlan, plan_scales
 from safelight.circuit.signature import Outputs, Signature, slot_runs
@@ -83,18 +84,18 @@ def compile_graph(
     Raises:
         CompileError: The model does not fit, with the layer's name.
     """
-    form = normal_form(graph, input_bound)
+    form = normalised(normal_form(graph, input_bound))
     plan = _plan_for_size(form)
     slots = plan.parameters.slots
-    if packing is None:
-        wanted = _most_records(form, slots) if records is None else records
-        patches = patched(graph, slots // wanted)
-    else:
+    if packing is not None:
         wanted = packing.records
-        patches = patched(graph, slots // wanted) if packing.patches else None
+    else:
+        wanted = _most_records(form, slots) if records is None else records
+    ring = positions(slots, wanted)
+    patches = patched(graph, ring) if packing is None or packing.patches else None
     if patches is not None:
-        form = normal_form(patches.graph, input_bound)
-    check_sizes(form, slots // wanted, slots)
+        form = normalised(normal_form(patches.graph, input_bound))
+    check_sizes(form, ring, slots)
     if packing is None:
         packing = search_packing(form, slots, wanted, op_levels(form, plan))
         packing = replace(packing, patches=patches is not None)

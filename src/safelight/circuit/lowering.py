@@ -144,16 +144,18 @@ class _Lowering:
             source, weight_bits = op.terms[0][0], op_scale.weight_bits[0]
             raw_scale = self.values[source].scale * 2.0**weight_bits
         total: int | None = None
-        widest = placement.period
+        # one ring for all terms: the folds add up the images of every term alike
+        widest = max(
+            effective_ring(self.values[source].placement.period, placement.period)
+            for source, _ in op.terms
+        )
         for source, matrix in op.terms:
             value = self.values[source]
-            around = effective_ring(value.placement.period, placement.period)
-            widest = max(widest, around)
             read = self._at_level(value, level, op.name)
             if source and copies[0] > 1:
                 read = self._copied(read, copies, op.name)
             made = copies if source else self.packing.input_copies
-            layout = value.placement.layout(around, made)
+            layout = value.placement.layout(widest, made)
             planned = plan_diagonals(matrix, layout, placement.order.base, placement.period)
             register = self._new()
             self.steps.append(

@@ -109,6 +109,7 @@ def normal_form(graph: Graph, input_bound: float = DEFAULT_INPUT_BOUND) -> Norma
     for layer in graph.layers:
         builder.add_layer(layer)
     ops = _without_zeros(_fold_affine(tuple(builder.ops), len(builder.ops)))
+    ops = _without_dead(list(ops), len(ops))
     return NormalForm(graph.input_shape, input_bound, _rebound(ops, graph, input_bound))
 
 
@@ -157,7 +158,8 @@ class _Builder:
             table = table[:-1]
         if len(table) - 1 > MAX_DEGREE:
             raise UnsupportedLayerError(
-                f"layer {layer.name!r} is a polynomial of degree {len(table) - 1}, above {MAX_DEGREE}",
+                f"layer {layer.name!r} is a polynomial of degree {len(table) - 1}, "
+                f"above {MAX_DEGREE}",
                 hint="fit a polynomial of lower degree on a narrower range",
             )
         interval = self.graph.ranges.get(layer.name)
