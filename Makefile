@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 NATIVE_SOURCES := $(shell find native CMakeLists.txt -type f)
 
-.PHONY: demo test test-all lint types contracts fuzz clean train lock
+.PHONY: demo test test-all lint types contracts fuzz clean lock
 .DEFAULT_GOAL := demo
 
 $(VENV)/.core: requirements/core.txt requirements/build.txt pyproject.toml $(NATIVE_SOURCES)
@@ -35,8 +35,8 @@ demo: $(VENV)/.core
 	$(BIN)/safelight demo --output out/demo
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
 
 types: $(VENV)/.dev
 	$(BIN)/mypy

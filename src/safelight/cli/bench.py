@@ -18,6 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", help="only these workloads or models")
     parser.add_argument("--threads", type=int, default=1, help="threads inside one inference")
     parser.add_argument("--no-peer", action="store_true", help="without TenSEAL beside it")
+    parser.add_argument(
+        "--simd", default="", choices=("", "ifma", "avx2", "portable"), help="of `bench engine`"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON list")
 
 
@@ -26,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.what == "engine":
         from safelight.lab.bench_engine import bench_engine
 
-        rows = bench_engine()
+        rows = bench_engine(arguments.simd)
         show = _engine_line
     else:
         from safelight.lab.bench import bench_models, bench_workloads
@@ -50,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _engine_line(row: dict[str, Any]) -> str:
     return (
-        f"{row['operation']:34} N = {row['n']:<6} {row['primes']:>2} primes  "
+        f"{row['operation']:34} N = {row['n']:<6} {len(row['primes']):>2} primes  "
         f"ours {row['ours_us']:>9.1f} µs  SEAL {row['seal_us']:>9.1f} µs  {row['ratio']:>5.1f}×\n"
     )
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from safelight.ckks.key_file import load_key_file
 from safelight.ckks.secret import SecretKeys
-from safelight.client.client import Client, Watch
+from safelight.client.client import Client
+from safelight.client.key_sets import KnownService, ServiceMemory, Watch
 from safelight.client.local_service import LocalService
 from safelight.errors import InputError, KeyFileError
 from safelight.models.registry import load_model
@@ -58,20 +59,30 @@ def open_client(
         ):
             yield client
         return
+    memory = None if arguments.keys is None else ServiceMemory(arguments.keys)
+    known = None if memory is None else memory.get(arguments.server)
+    service_key = _public_key(arguments.service_key)
+    if service_key is None and known is not None:
+        service_key = known.service_key
     with Client(
         arguments.server,
         _token(arguments.token_file),
-        service_key=_public_key(arguments.service_key),
+        service_key=service_key,
         secret_keys=secret,
+        keyset_id=None if known is None else known.keyset_id,
         watch=watch,
         insecure_http=arguments.insecure_http,
     ) as client:
         try:
             yield client
         finally:
-            if secret is None:
-                # keys that nobody can use again need not lie at the service
-                for parameters in list(client.keys):
+            for parameters, state in list(client.keys.items()):
+                if memory is not None and secret is not None and state.secret is secret:
+                    if state.keyset_id is not None:
+                        kept = KnownService(client.service_key, state.keyset_id)
+                        memory.put(arguments.server, kept)
+                else:
+                    # keys that nobody can use again need not lie at the service
                     client.forget(parameters)
 
 

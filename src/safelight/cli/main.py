@@ -16,7 +16,7 @@ SUBCOMMANDS = {
     "demo": "the main job on real data, with a service process of its own",
     "diagnose": "encrypt images or records, have them evaluated, decrypt the findings",
     "evaluate": "a model's test set, in the clear and encrypted",
-    "models": "the models that are shipped, or that a service offers",
+    "models": "the shipped models and their cards",
     "compile": "compile a model and print its plan",
     "keys": "secret key files: new, show, passphrase",
     "serve": "run a service",

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,17 +21,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from numpy.typing import NDArray
 
 from safelight.circuit.signature import Signature
-from safelight.ckks.ciphertext import KeyRequirements
 from safelight.ckks.parameters import Parameters
-from safelight.ckks.secret import RELINEARIZATION, SecretKeys
+from safelight.ckks.secret import SecretKeys
 from safelight.client.answers import ModelInfo
 from safelight.client.diagnosis import Diagnosis, Receipt, diagnoses
 from safelight.client.inputs import load_inputs
+from safelight.client.key_sets import KeyState, Watch, upload_missing_keys
 from safelight.client.transport import Transport
 from safelight.errors import (
-    KeyFileError,
     MisbehavingServiceError,
-    RequestRejectedError,
     WireError,
 )
 from safelight.wire.ciphertext import (
@@ -39,14 +37,11 @@ from safelight.wire.ciphertext import (
     decode_ciphertext,
     encode_ciphertext,
 )
-from safelight.wire.keys import encode_key
 from safelight.wire.request import InferenceRequest, encode_request
 from safelight.wire.result import max_result_length, open_result
 
 NONCE_BYTES = 16
 FloatArray = NDArray[np.float64]
-# (what, done, total): "keys" counts keys, "evaluate" runs to 1.
-Watch = Callable[[str, float, float], None]
 
 
 @dataclass(frozen=True)
@@ -55,26 +50,6 @@ class Model:
 
     info: ModelInfo
     signature: Signature
-
-
-@dataclass
-class KeyState:
-    """The keys in use for one set of parameters.
-
-    Args:
-        secret: The secret key, which stays here.
-        keyset_id: Name of the evaluation keys at the service, once made.
-        keygen_ms: Time to make secret and evaluation keys.
-        upload_ms: Time to upload the evaluation keys.
-        bytes: Evaluation keys uploaded.
-    """
-
-    secret: SecretKeys
-    keyset_id: str | None = None
-    keygen_ms: float = 0.0
-    upload_ms: float = 0.0
-    bytes: int = 0
-    complete_for: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -123,6 +98,7 @@ class Client:
         )
         self._watch = watch
         self._service_key = service_key
+        self._service_checked = False
         self._models: dict[str, Model] = {}
         self.keys: dict[Parameters, KeyState] = {}
         if secret_keys is not None:
@@ -146,8 +122,8 @@ class Client:
     @property
     def service_key(self) -> bytes:
         """The service's public key, asked for once."""
-        if self._service_key is None:
-            self._service_key = self._transport.service_info().public_key
+        self._check_service()
+        assert self._service_key is not None
         return self._service_key
 
     def models(self) -> list[str]:
@@ -192,54 +168,28 @@ class Client:
             )
 
     def ensure_keys(self, model: str) -> KeyState:
-        """Makes and uploads the evaluation keys that a model still needs."""
+        """Makes and uploads the evaluation keys that a model still needs.
+
+        Raises:
+            MisbehavingServiceError: The service has another signing key than it must have; it
+                then gets nothing.
+        """
         info = self.model(model).info
+        self._check_service()
         state = self.keys.get(info.parameters)
         if state is None:
             start = time.perf_counter()
             state = KeyState(SecretKeys.generate(info.parameters))
-            state.keygen_ms += _ms_since(start)
+            state.keygen_ms += 1000 * (time.perf_counter() - start)
             self.keys[info.parameters] = state
-        if model in state.complete_for:
-            return state
-        missing = self._missing(info, state)
-        for done, (element, level) in enumerate(missing):
-            self._tell("keys", done, len(missing))
-            start = time.perf_counter()
-            key = state.secret.evaluation_key(element, level)
-            message = encode_key(element, key)
-            state.keygen_ms += _ms_since(start)
-            start = time.perf_counter()
-            name = "relinearization" if element == RELINEARIZATION else element
-            assert state.keyset_id is not None
-            self._transport.put_key(state.keyset_id, name, message)
-            state.upload_ms += _ms_since(start)
-            state.bytes += len(message)
-        self._tell("keys", len(missing), len(missing))
-        state.complete_for.add(model)
+        upload_missing_keys(self._transport, info, state, self._watch)
         return state
 
-    def _missing(self, info: ModelInfo, state: KeyState) -> list[tuple[int, int]]:
-        """(element, level) of the keys that the service lacks; makes the key set if need be."""
-        if state.keyset_id is not None:
-            try:
-                present = self._transport.keyset_present(state.keyset_id, info.name)
-            except RequestRejectedError as exc:
-                if exc.status != 404:
-                    raise
-                state.keyset_id = None  # the service forgot it: upload again
-            else:
-                if present.parameters_digest != info.parameters.digest.hex():
-                    raise KeyFileError("the service holds keys of other parameters under this id")
-                needed = dict(_required(info.requirements))
-                return [
-                    (element, level)
-                    for element, level in needed.items()
-                    if ("relinearization" if element == RELINEARIZATION else str(element))
-                    in present.missing
-                ]
-        state.keyset_id = self._transport.create_keyset(info.parameters.digest)
-        return _required(info.requirements)
+    def _check_service(self) -> None:
+        """Before anything is sent: the service has the key that is known, or is asked for it."""
+        if not self._service_checked:
+            self._service_key = self._transport.service_info().public_key
+            self._service_checked = True
 
     def infer(self, model: str, inputs: FloatArray) -> Answer:
         """One ciphertext's worth of preprocessed inputs, ``[records, *input_shape]``."""
@@ -274,6 +224,7 @@ class Client:
                 request_digest=hashlib.sha256(request).digest(),
                 model_digest=bytes.fromhex(info.model_digest),
                 parameters_digest=info.parameters.digest,
+                keys_digest=state.digest_for(info),
             )
             result = decode_ciphertext(
                 returned, info.parameters, level=0, scale=signature.output_scale
@@ -311,17 +262,6 @@ class Client:
             self._watch(what, done, total)
 
 
-def _required(requirements: KeyRequirements) -> list[tuple[int, int]]:
-    keys = list(requirements.galois_levels.items())
-    if requirements.relinearization_level is not None:
-        keys.insert(0, (RELINEARIZATION, requirements.relinearization_level))
-    return keys
-
-
-def _ms_since(start: float) -> float:
-    return 1000 * (time.perf_counter() - start)
-
-
 class _Phases:
     """Splits wall time into named phases."""
 
@@ -330,5 +270,5 @@ class _Phases:
         self._start = time.perf_counter()
 
     def end(self, phase: str) -> None:
-        self.timings_ms[phase] = _ms_since(self._start)
+        self.timings_ms[phase] = 1000 * (time.perf_counter() - self._start)
         self._start = time.perf_counter()

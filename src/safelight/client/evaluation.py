@@ -106,7 +106,7 @@ def evaluate_model(
             },
         },
         bytes={
-            "keys": state.bytes,
+            "keys": state.uploaded_bytes,
             "up": answers[0].bytes_up,
             "down": answers[0].bytes_down,
         },

@@ -1,18 +1,13 @@
 """Our primitives beside Microsoft SEAL's, one thread, in the same process.
 
-    python benchmarks/engine_primitives.py [--json] [--simd ifma|avx2|portable] [--repeats 40]
-
-Both sides take turns, so that a change of the machine's clock meets both; what is reported is the
+`safelight bench engine` prints it. Both sides take turns, so that a change of the machine's clock meets both; what is reported is the
 median of the processor time of the calling thread. SEAL's own figure includes the (single)
 allocation of its result, as does ours.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -143,14 +138,14 @@ class Bench:
         self.evaluator.transform_to_ntt_inplace(out)
 
 
-def measure(
-    settings: tuple[tuple[int, tuple[int, ...]], ...] = SETTINGS,
-    simd: str = "",
-    repeats: int = 40,
-) -> list[dict[str, Any]]:
-    """One row for each operation and setting."""
-    rows = []
-    for n, bits in settings:
+def bench_engine(simd: str = "", repeats: int = 40) -> Iterator[dict[str, Any]]:
+    """One row for each operation and setting.
+
+    Args:
+        simd: Arithmetic path; the best of the machine if empty.
+        repeats: Runs of which the median is taken.
+    """
+    for n, bits in SETTINGS:
         bench = Bench(n, bits, simd)
         for name, ours, theirs, count in bench.pairs():
             ours_us, seal_us = median_us([ours, theirs], repeats)
@@ -159,43 +154,12 @@ def measure(
                 ours_us, seal_us = ours_us / (10 * count), seal_us / (2 * count)
             else:
                 ours_us /= count
-            rows.append(
-                {
-                    "operation": name,
-                    "n": n,
-                    "primes": list(bits),
-                    "simd": bench.context.simd,
-                    "ours_us": round(ours_us, 2),
-                    "seal_us": round(seal_us, 2),
-                    "ratio": round(seal_us / ours_us, 2),
-                }
-            )
-    return rows
-
-
-def main() -> int:
-    """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--simd", default="")
-    parser.add_argument("--repeats", type=int, default=40)
-    parser.add_argument("--n", type=int, nargs="*", help="only these ring degrees")
-    arguments = parser.parse_args()
-    settings = tuple(s for s in SETTINGS if not arguments.n or s[0] in arguments.n)
-    rows = measure(settings, arguments.simd, arguments.repeats)
-    if arguments.json:
-        json.dump(rows, sys.stdout, indent=1)
-        print()
-        return 0
-    print(f"{'operation':34} {'N':>6} {'primes':>16} {'ours µs':>9} {'SEAL µs':>9} {'ratio':>6}")
-    for row in rows:
-        primes = f"{len(row['primes'])}×{max(row['primes'])} bits"
-        print(
-            f"{row['operation']:34} {row['n']:6} {primes:>16} {row['ours_us']:9.1f} "
-            f"{row['seal_us']:9.1f} {row['ratio']:5.1f}×"
-        )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+            yield {
+                "operation": name,
+                "n": n,
+                "primes": list(bits),
+                "simd": bench.context.simd,
+                "ours_us": round(ours_us, 2),
+                "seal_us": round(seal_us, 2),
+                "ratio": round(seal_us / ours_us, 2),
+            }
