@@ -12,7 +12,18 @@ struct Products {
   static constexpr size_t W = size_t{1} << L::log_width;
   static constexpr size_t U = L::unroll;  // vectors at a time: hides the multiplier's latency
   static constexpr size_t chunk_vectors = kChunk / W;
+  static constexpr size_t kPrefetchAhead = 8192;
   static constexpr size_t group_vectors = kGroup / W;
+
+  // Keys and plaintexts come from memory, too many streams and too fast for the hardware to foresee.
+  // Into the second-level cache: the first is full of digits.
+  template <size_t kBytes>
+  static inline void prefetch(const uint8_t* at) {
+#pragma GCC unroll 4
+    for (size_t line = 0; line < kBytes; line += 64) {
+      __builtin_prefetch(at + kPrefetchAhead + line, 0, 2);
+    }
+  }
 
   // One chunk of Σ digit ⊙ key; out0 and out1 point at the chunk.
   template <uint32_t kBytes>
@@ -39,6 +50,7 @@ struct Products {
               x, L::template load_operand<kBytes>(at_key + kGroup * kBytes + u * W * kBytes),
               field);
         }
+        prefetch<2 * kGroup * kBytes>(at_key);
         at_key += 2 * kGroup * kBytes;
         if (L::fold_terms != 0 && i % L::fold_terms == L::fold_terms - 1) {
           for (size_t u = 0; u < U; ++u) {
@@ -110,6 +122,7 @@ struct Products {
           sum0[u].add(L::load(baby + u * W), y, field);
           sum1[u].add(L::load(baby + kChunk + u * W), y, field);
         }
+        prefetch<kGroup * kBytes>(at_plain);
         at_plain += kGroup * kBytes;
         if (L::fold_terms != 0 && t % L::fold_terms == L::fold_terms - 1) {
           for (size_t u = 0; u < U; ++u) {

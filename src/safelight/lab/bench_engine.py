@@ -1,8 +1,8 @@
 """Our primitives beside Microsoft SEAL's, one thread, in the same process.
 
-`safelight bench engine` prints it. Both sides take turns, so that a change of the machine's clock meets both; what is reported is the
-median of the processor time of the calling thread. SEAL's own figure includes the (single)
-allocation of its result, as does ours.
+`safelight bench engine` prints it. Both sides take turns, so that a change of the machine's clock
+meets both; what is reported is the median of the processor time of the calling thread. SEAL's own
+figure includes the (single) allocation of its result, as does ours.
 """
 
 from __future__ import annotations
