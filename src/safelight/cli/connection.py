@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import os
 import sys
@@ -15,11 +16,12 @@ from safelight.ckks.secret import SecretKeys
 from safelight.client.client import Client
 from safelight.client.key_sets import KnownService, ServiceMemory, Watch
 from safelight.client.local_service import LocalService
-from safelight.errors import InputError, KeyFileError
+from safelight.errors import InputError, KeyFileError, ServiceError
 from safelight.models.registry import load_model
 
 TOKEN_VARIABLE = "SAFELIGHT_TOKEN"  # noqa: S105 - a name
 PASSPHRASE_VARIABLE = "SAFELIGHT_PASSPHRASE_FILE"  # noqa: S105 - a name
+NEW_PASSPHRASE_VARIABLE = "SAFELIGHT_NEW_PASSPHRASE_FILE"  # noqa: S105 - a name
 
 
 def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,10 +45,11 @@ def open_client(
     arguments: argparse.Namespace, models: tuple[str, ...], watch: Watch | None
 ) -> Iterator[Client]:
     """A client of the service that the arguments name, or of a fresh local one."""
-    secret = None if arguments.keys is None else open_key_file(arguments.keys)
     if arguments.server is None:
         for name in models:
             load_model(name)  # an unknown name is an error before anything starts
+    secret = None if arguments.keys is None else open_key_file(arguments.keys)
+    if arguments.server is None:
         with (
             LocalService(models, engine=arguments.engine) as service,
             Client(
@@ -59,7 +62,7 @@ def open_client(
         ):
             yield client
         return
-    memory = None if arguments.keys is None else ServiceMemory(arguments.keys)
+    memory = None if secret is None else ServiceMemory(arguments.keys, secret.epoch)
     known = None if memory is None else memory.get(arguments.server)
     service_key = _public_key(arguments.service_key)
     if service_key is None and known is not None:
@@ -76,14 +79,21 @@ def open_client(
         try:
             yield client
         finally:
-            for parameters, state in list(client.keys.items()):
-                if memory is not None and secret is not None and state.secret is secret:
-                    if state.keyset_id is not None:
-                        kept = KnownService(client.service_key, state.keyset_id)
-                        memory.put(arguments.server, kept)
-                else:
-                    # keys that nobody can use again need not lie at the service
-                    client.forget(parameters)
+            # whatever went wrong before is what the person must read
+            with contextlib.suppress(ServiceError):
+                _leave(client, secret, memory, arguments.server)
+
+
+def _leave(
+    client: Client, secret: SecretKeys | None, memory: ServiceMemory | None, url: str
+) -> None:
+    """Remembers where a stored key's evaluation keys are; has those of other keys deleted."""
+    for parameters, state in client.keys.items():
+        if memory is None or state.secret is not secret:
+            # keys that nobody can use again need not lie at the service
+            client.forget(parameters)
+        elif state.keyset_id is not None:
+            memory.put(url, KnownService(client.service_key, state.keyset_id))
 
 
 def _token(path: Path | None) -> str:
@@ -115,18 +125,18 @@ def _public_key(text: str | None) -> bytes | None:
     return key
 
 
-def ask_passphrase(*, confirm: bool = False) -> str:
-    """From the file that SAFELIGHT_PASSPHRASE_FILE names, or typed on the terminal."""
-    named = os.environ.get(PASSPHRASE_VARIABLE)
+def ask_passphrase(*, confirm: bool = False, variable: str = PASSPHRASE_VARIABLE) -> str:
+    """From the file that the environment variable names, or typed on the terminal."""
+    named = os.environ.get(variable)
     if named:
         try:
             return Path(named).read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as exc:
-            raise KeyFileError(f"the file that {PASSPHRASE_VARIABLE} names cannot be read") from exc
+            raise KeyFileError(f"the file that {variable} names cannot be read") from exc
     if not sys.stdin.isatty():
         raise KeyFileError(
             "a passphrase is needed and there is no terminal to ask on",
-            hint=f"set {PASSPHRASE_VARIABLE} to a file that holds it",
+            hint=f"set {variable} to a file that holds it",
         )
     passphrase = getpass.getpass("passphrase: ")
     if confirm and getpass.getpass("again: ") != passphrase:
@@ -136,4 +146,6 @@ def ask_passphrase(*, confirm: bool = False) -> str:
 
 def open_key_file(path: Path) -> SecretKeys:
     """The key in a file, after asking for its passphrase."""
+    if not path.is_file():  # not worth a passphrase
+        raise KeyFileError(f"{path.name} is not a file", hint="make one: safelight keys new")
     return load_key_file(path, ask_passphrase())

@@ -32,10 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _count(text: str) -> int | None:
     if text == "all":
         return None
-    count = int(text)
-    if count < 1:
-        raise ValueError(text)
-    return count
+    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
+        raise argparse.ArgumentTypeError("give a number from 1 on, or `all`")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:

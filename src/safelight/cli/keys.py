@@ -8,8 +8,13 @@ from pathlib import Path
 
 from safelight.ckks.key_file import save_key_file
 from safelight.ckks.secret import SecretKeys
-from safelight.cli.connection import ask_passphrase, open_key_file
+from safelight.cli.connection import (
+    NEW_PASSPHRASE_VARIABLE,
+    ask_passphrase,
+    open_key_file,
+)
 from safelight.cli.console import print_json
+from safelight.errors import KeyFileError
 from safelight.models.registry import compiled_model
 
 
@@ -31,6 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Makes, shows or re-encrypts a key file."""
     path: Path = arguments.file
     if arguments.action == "new":
+        if path.exists():  # said again on writing, but not only after all the questions
+            raise KeyFileError(
+                f"{path.name} exists already",
+                hint="choose another name: a lost key is lost for good",
+            )
         _, compiled = compiled_model(arguments.model)
         passphrase = ask_passphrase(confirm=True)
         keys = SecretKeys.generate(compiled.program.parameters)
@@ -38,8 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         keys = open_key_file(path)
         if arguments.action == "passphrase":
-            sys.stderr.write("new ")
-            save_key_file(keys, path, ask_passphrase(confirm=True), replace=True)
+            sys.stderr.write("the new one:\n")
+            fresh = ask_passphrase(confirm=True, variable=NEW_PASSPHRASE_VARIABLE)
+            save_key_file(keys, path, fresh, replace=True)
     if arguments.json:
         print_json(
             {

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
+import threading
 
 from safelight import __version__
 from safelight.cli.console import RESEARCH_ONLY, print_error
 from safelight.errors import SafelightError
+
+DEBUG_VARIABLE = "SAFELIGHT_DEBUG"
 
 # Name and one line of help; the module of the same name has `add_arguments` and `run`.
 SUBCOMMANDS = {
@@ -46,6 +50,9 @@ def main(argv: list[str] | None = None) -> int:
         if name == wanted:  # only this one is imported: `--help` stays instant
             _module(name).add_arguments(subparser)
     parsed = parser.parse_args(arguments)
+    if parsed.command != "serve" and threading.current_thread() is threading.main_thread():
+        # ends like Ctrl-C: own services stop, temporary folders go
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(_module(parsed.command).run(parsed))
     except SafelightError as exc:
@@ -58,6 +65,23 @@ def main(argv: list[str] | None = None) -> int:
         # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as exc:
+        # its text may hold anything, also a patient's name in a path: shown only on request
+        if DEBUG_VARIABLE in os.environ:
+            raise
+        print_error(_unforeseen(exc))
+        return 1
+
+
+def _unforeseen(exc: Exception) -> SafelightError:
+    if isinstance(exc, OSError) and exc.strerror:
+        return SafelightError(
+            f"the system refused: {exc.strerror}", hint="check folders, space and rights"
+        )
+    return SafelightError(
+        f"something unforeseen went wrong ({type(exc).__name__})",
+        hint=f"{DEBUG_VARIABLE}=1 shows where; please report it",
+    )
 
 
 def _module(name: str):  # type: ignore[no-untyped-def]

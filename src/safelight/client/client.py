@@ -7,6 +7,7 @@ with safelight.Client(url, token) as client:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -23,13 +24,15 @@ from numpy.typing import NDArray
 from safelight.circuit.signature import Signature
 from safelight.ckks.parameters import Parameters
 from safelight.ckks.secret import SecretKeys
-from safelight.client.answers import ModelInfo
+from safelight.client.answers import JobState, ModelInfo
 from safelight.client.diagnosis import Diagnosis, Receipt, diagnoses
 from safelight.client.inputs import load_inputs
 from safelight.client.key_sets import KeyState, Watch, upload_missing_keys
 from safelight.client.transport import Transport
 from safelight.errors import (
+    CancelledError,
     MisbehavingServiceError,
+    ServiceError,
     WireError,
 )
 from safelight.wire.ciphertext import (
@@ -212,8 +215,10 @@ class Client:
         clock.end("encrypt")
         job = self._transport.submit(model, state.keyset_id, request)
         clock.end("upload")
-        job = self._transport.wait(job.id, lambda part: self._tell("evaluate", part, 1.0))
+        job = self._waited(job.id)
         clock.end("wait")
+        waited = clock.timings_ms["wait"]
+        clock.timings_ms["evaluate"] = waited if job.evaluate_ms is None else job.evaluate_ms
         length = ciphertext_message_length(info.parameters, 0, seeded=False)
         message = self._transport.result(job.id, max_result_length(length))
         clock.end("download")
@@ -233,11 +238,11 @@ class Client:
             raise MisbehavingServiceError(
                 f"the service's result is not valid: {exc.message}"
             ) from exc
+        if statement.program_digest.hex() != info.program_digest:
+            raise MisbehavingServiceError("the signed result is that of another program")
         logits = signature.unpack(state.secret.decrypt(result), len(inputs))
         probabilities = signature.probabilities(logits)
         clock.end("decrypt")
-        timings = clock.timings_ms
-        timings["evaluate"] = timings["wait"] if job.evaluate_ms is None else job.evaluate_ms
         receipt = Receipt(
             job=job.id,
             service_key=self.service_key.hex(),
@@ -247,7 +252,16 @@ class Client:
             parameters_digest=statement.parameters_digest.hex(),
             result_digest=statement.result_digest.hex(),
         )
-        return Answer(probabilities, timings, len(request), len(message), receipt)
+        return Answer(probabilities, clock.timings_ms, len(request), len(message), receipt)
+
+    def _waited(self, job_id: str) -> JobState:
+        """The job once it is done; who stops waiting lets the service stop computing."""
+        try:
+            return self._transport.wait(job_id, lambda part: self._tell("evaluate", part, 1.0))
+        except (KeyboardInterrupt, CancelledError):
+            with contextlib.suppress(ServiceError):
+                self._transport.cancel(job_id)
+            raise
 
     def forget(self, parameters: Parameters) -> None:
         """Makes the service delete this client's evaluation keys for ``parameters``."""

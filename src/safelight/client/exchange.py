@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
@@ -38,6 +38,7 @@ LONGEST_PAUSE_S = 5.0
 _COME_AGAIN = (429, 503)
 
 _CODE = re.compile(r"[a-z0-9-]{1,40}")
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,200}")  # RFC 6750, 2.1
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -63,15 +64,18 @@ class Exchange:
     def __init__(
         self, url: str, token: str, *, verify: Any = True, insecure_http: bool = False
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError("the service's address is not an http(s) URL")
+        parts = _address(url)
+        if not _TOKEN.fullmatch(token):
+            raise InputError(
+                "the token is not one: it has characters that no token has, or too many",
+                hint="give it as `safelight serve --add-client` printed it",
+            )
         local = parts.hostname in _LOOPBACK
         if parts.scheme == "http" and not local and not insecure_http:
             raise InputError(
                 "plain HTTP to another machine would show the token", hint="use https://"
             )
-        self._host = f"{parts.scheme}://{parts.hostname}"
+        self._host = f"{parts.scheme}://{parts.netloc}"
         self._client = httpx.Client(
             base_url=url.rstrip("/"),
             headers={
@@ -165,6 +169,23 @@ class Exchange:
         return UnreachableError(
             f"no service answers at {self._host}", hint="is it running, and is the address right?"
         )
+
+
+def _address(url: str) -> SplitResult:
+    """The parts of a service's address: scheme, host, perhaps port and path, nothing else."""
+    refused = InputError(
+        "the service's address is not an http(s) URL", hint="as in https://host:8440"
+    )
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as exc:
+        raise refused from exc
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise refused
+    if "@" in parts.netloc or parts.query or parts.fragment or not url.isprintable():
+        raise refused
+    return parts
 
 
 def parse_document(body: bytes) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,28 +38,43 @@ def load_inputs(signature: Signature, paths: Sequence[str | Path]) -> list[tuple
     """
     steps = preprocessing_of(signature)
     inputs: list[tuple[str, FloatArray]] = []
-    for path in map(Path, paths):
-        if steps.is_for_records:
-            table = read_records(
-                path,
-                feature_count=signature.input_shape[0],
-                feature_names=signature.input_names,
-            )
-            rows = steps.apply_record(table.features)
-            inputs += [(f"{path}#{row}", values) for row, values in enumerate(rows, start=1)]
-        else:
-            image = load_image(path, value_scale=steps.value_scale)
-            inputs.append((str(path), steps.apply(image)))
-    for source, values in inputs:
-        if values.shape != signature.input_shape:
-            raise InputError(
-                f"{source}: preprocessing gives shape {list(values.shape)}, "
-                f"the model takes {list(signature.input_shape)}"
-            )
-        if not signature.within_bound(values):
-            raise InputError(
-                f"{source}: values beyond ±{signature.input_bound:g} after preprocessing, "
-                "which the model does not cover",
-                hint="check the units of the features",
-            )
+    for number, path in enumerate(map(Path, paths), start=1):
+        try:
+            inputs += _load(signature, steps, path)
+        except InputError as exc:
+            if len(paths) == 1:
+                raise
+            # by number: names of files may be those of patients
+            message = f"input {number} of {len(paths)}: {exc.message}"
+            raise type(exc)(message, hint=exc.hint) from exc
     return inputs
+
+
+def _load(
+    signature: Signature, steps: Preprocessing, path: Path
+) -> Iterator[tuple[str, FloatArray]]:
+    if not steps.is_for_records:
+        values = steps.apply(load_image(path, value_scale=steps.value_scale))
+        _check(signature, values, "")
+        yield str(path), values
+        return
+    table = read_records(
+        path, feature_count=signature.input_shape[0], feature_names=signature.input_names
+    )
+    for row, values in enumerate(steps.apply_record(table.features), start=1):
+        _check(signature, values, f"record {row}: ")
+        yield f"{path}#{row}", values
+
+
+def _check(signature: Signature, values: FloatArray, where: str) -> None:
+    if values.shape != signature.input_shape:
+        raise InputError(
+            f"{where}preprocessing gives shape {list(values.shape)}, "
+            f"the model takes {list(signature.input_shape)}"
+        )
+    if not signature.within_bound(values):
+        raise InputError(
+            f"{where}values beyond ±{signature.input_bound:g} after preprocessing, "
+            "which the model does not cover",
+            hint="check the units of the features",
+        )

@@ -130,10 +130,16 @@ class ServiceMemory:
 
     It lets a second run use the keys that the first one uploaded, and refuse a service that
     answers with another signing key than before.
+
+    Args:
+        key_file: The file beside which it lies.
+        epoch: Of the secret key: evaluation keys of another one, which had this file's name
+            before, would give answers that are wrong without a sign of it.
     """
 
-    def __init__(self, key_file: Path) -> None:
+    def __init__(self, key_file: Path, epoch: bytes) -> None:
         self._path = key_file.with_name(key_file.name + ".services.json")
+        self._epoch = epoch.hex()
 
     def get(self, url: str) -> KnownService | None:
         """What is known of the service at ``url``.
@@ -141,18 +147,26 @@ class ServiceMemory:
         Raises:
             KeyFileError: The companion is damaged.
         """
-        known = self._read().get(url)
+        known = self._read().get(_normal(url))
         if known is None:
             return None
         try:
-            return KnownService(bytes.fromhex(known["service_key"]), known["keyset"])
+            service_key, keyset = bytes.fromhex(known["service_key"]), known["keyset"]
+            same_key = known["epoch"] == self._epoch
         except (KeyError, TypeError, ValueError) as exc:
             raise self._damaged() from exc
+        if len(service_key) != 32 or not isinstance(keyset, str):
+            raise self._damaged()
+        return KnownService(service_key, keyset if same_key else None)
 
     def put(self, url: str, known: KnownService) -> None:
         """Remembers, whole or not at all."""
         services = self._read()
-        services[url] = {"service_key": known.service_key.hex(), "keyset": known.keyset_id}
+        services[_normal(url)] = {
+            "service_key": known.service_key.hex(),
+            "keyset": known.keyset_id,
+            "epoch": self._epoch,
+        }
         temporary = self._path.with_name(f".{self._path.name}.{os.urandom(6).hex()}")
         try:
             temporary.write_text(json.dumps({"services": services}, indent=2) + "\n", "utf-8")
@@ -175,3 +189,7 @@ class ServiceMemory:
             f"{self._path.name} is damaged",
             hint="delete it: the keys are then uploaded again, and the service is trusted anew",
         )
+
+
+def _normal(url: str) -> str:
+    return url.rstrip("/")

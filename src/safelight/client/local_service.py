@@ -23,6 +23,18 @@ START_TIMEOUT_S = 120.0  # compiling every model on a busy machine; usually a fe
 _STOP_TIMEOUT_S = 10.0
 
 
+# What leads to the clinic's secrets is not the service's affair.
+_CLINIC_VARIABLES = (
+    "SAFELIGHT_TOKEN",
+    "SAFELIGHT_PASSPHRASE_FILE",
+    "SAFELIGHT_NEW_PASSPHRASE_FILE",
+)
+
+
+def _public_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _CLINIC_VARIABLES}
+
+
 class LocalService:
     """Starts ``python -m safelight.service`` on a free loopback port.
 
@@ -57,7 +69,7 @@ class LocalService:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, "SAFELIGHT_LOCAL_TOKEN": self.token},
+            env={**_public_environment(), "SAFELIGHT_LOCAL_TOKEN": self.token},
         )
         try:
             ready = self._await_ready()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import ssl
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable
 
 import uvicorn
@@ -28,6 +31,8 @@ from safelight.service.served_model import ServedModel
 from safelight.service.settings import Settings
 from safelight.service.signing import load_signer
 from safelight.service.stores import open_stores
+
+_PARENT_LOOK_S = 1.0
 
 
 def run_service(
@@ -53,6 +58,8 @@ def run_service(
         from safelight.service.shipped_models import served_models
 
         models = served_models(settings.models)
+    if settings.local_token is not None:
+        threading.Thread(target=_stop_with_parent, args=(os.getppid(),), daemon=True).start()
     stores = open_stores(settings.data, settings.limits)
     signer = load_signer(settings.data)
     if settings.local_token is not None:
@@ -95,6 +102,13 @@ def run_service(
 
     _Server(config, on_ready=announce, on_stop=parts.evaluator.board.close).run([listener])
     log.write("stopped")
+
+
+def _stop_with_parent(parent: int) -> None:
+    """Ends a command's own service when the command was killed and could not end it."""
+    while os.getppid() == parent:
+        time.sleep(_PARENT_LOOK_S)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _listen(settings: Settings, config: uvicorn.Config) -> socket.socket:
