@@ -67,11 +67,11 @@ Digits digits_named(const std::string& name) {
   throw std::invalid_argument("digits are 'centred' or 'seal'");
 }
 
-SwitchKey load_key(const PyKeys& self, size_t level, uint64_t element, const Words& residues) {
+SwitchKey load_key(PyKeys& self, size_t level, uint64_t element, const Words& residues) {
   if (level > self.context->max_level()) throw std::invalid_argument("a level above the top");
   require_shape({level + 1, 2, level + 2, self.context->n}, residues, "a key-switching key");
   nb::gil_scoped_release release;
-  return load_switch_key(*self.context, level, element, residues.data());
+  return load_switch_key(*self.context, level, element, residues.data(), self.keys.slab);
 }
 
 PyValue import_array(const PyContext& self, const Words& residues) {

@@ -1,5 +1,6 @@
 #include "buffer.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -33,7 +34,7 @@ Store& store() {
 }
 
 size_t rounded(size_t bytes) {
-  const size_t unit = bytes >= kHugePage ? kHugePage / 8 : size_t{4096};
+  const size_t unit = bytes >= kHugePage / 2 ? kHugePage : size_t{4096};
   return (bytes + unit - 1) / unit * unit;
 }
 
@@ -86,6 +87,18 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   return *this;
+}
+
+uint8_t* Slab::allocate(size_t bytes) {
+  const size_t size = (bytes + 2 * kCacheLine - 1) / kCacheLine * kCacheLine;
+  if (blocks_.empty() || used_ + size > blocks_.back().size()) {
+    blocks_.emplace_back(std::max(size, blocks_.empty() ? kHugePage : 2 * kHugePage));
+    used_ = 0;
+  }
+  uint8_t* piece = blocks_.back().bytes() + used_;
+  used_ += size;
+  size_ += size;
+  return piece;
 }
 
 uint64_t* thread_scratch(unsigned slot, size_t words) {

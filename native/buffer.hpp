@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace safelight {
 
@@ -26,6 +27,18 @@ class Buffer {
  private:
   void* data_ = nullptr;
   size_t size_ = 0;
+};
+
+// Pieces of a few large blocks, freed together: keys lie in huge pages that way.
+class Slab {
+ public:
+  uint8_t* allocate(size_t bytes);  // aligned to a cache line; 64 bytes past it may be read
+  size_t size() const { return size_; }
+
+ private:
+  std::vector<Buffer> blocks_;
+  size_t used_ = 0;  // of the last block
+  size_t size_ = 0;  // of all pieces
 };
 
 // Scratch of the calling thread, at least `words` long; `slot` (0 … 3) tells uses apart.

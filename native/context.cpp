@@ -191,8 +191,9 @@ uint32_t Context::lazy_steps(size_t prime, size_t terms) const {
                          transform_bound(k.path, moduli[prime], largest));
 }
 
-uint32_t Context::reduced_steps(size_t prime, size_t terms) const {
-  return reduction_steps(k.path, moduli[prime], terms, moduli[prime].q_double);
+uint32_t Context::reduced_steps(size_t prime, size_t terms, uint32_t unreduced) const {
+  const double bound = moduli[prime].q_double * static_cast<double>(uint64_t{1} << unreduced);
+  return reduction_steps(k.path, moduli[prime], terms, bound);
 }
 
 const Galois& Context::galois(uint64_t element) const {

@@ -42,9 +42,10 @@ class Context {
 
   Lift lift(size_t from, size_t to, Lift::Mode mode, const Galois* galois = nullptr) const;
   const Galois& galois(uint64_t element) const;
-  // Reduction steps for a sum of `terms` products of transform output / of reduced words.
+  // Reduction steps for a sum of `terms` products of transform output / of words
   uint32_t lazy_steps(size_t prime, size_t terms) const;
-  uint32_t reduced_steps(size_t prime, size_t terms) const;
+  // left with `unreduced` halvings undone.
+  uint32_t reduced_steps(size_t prime, size_t terms, uint32_t unreduced = 0) const;
 
   std::vector<Modulus> moduli;
   std::vector<NttTables> tables;

@@ -43,20 +43,15 @@ enum class Digits { centred, seal };
 
 // One key-switching key in operand form, lanes arranged for its automorphism.
 struct SwitchKey {
-  SwitchKey() = default;
-  SwitchKey(SwitchKey&&) = default;
-  SwitchKey& operator=(SwitchKey&&) = default;
-
   size_t level = 0;
   uint64_t element = 1;
-  std::vector<Buffer> rows;  // q_0 … q_level, P: [group][digit][component][16]
-  size_t bytes() const;
+  std::vector<const uint8_t*> rows;  // q_0 … q_level, P: [group][digit][component][32]
 };
 
-// `residues`: [level + 1][2][level + 2][N] in SEAL's order, the special prime last.
-// Throws std::invalid_argument for a residue at or above its prime.
+// `residues`: [level + 1][2][level + 2][N] in SEAL's order, the special prime last. The key lives
+// in `slab`. Throws std::invalid_argument for a residue at or above its prime.
 SwitchKey load_switch_key(const Context& context, size_t level, uint64_t element,
-                          const uint64_t* residues);
+                          const uint64_t* residues, Slab& slab);
 
 // The digits of a polynomial modulo every prime of the extended basis, transformed and interleaved
 // as KeyProduct reads them. Shared by all rotations of one ciphertext.

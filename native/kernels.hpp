@@ -19,7 +19,7 @@ namespace safelight {
 inline constexpr size_t kChunk = 64;
 // … and in groups of this many, within which all terms are summed: operands (keys, plaintexts) are
 // stored group by group in the order of their use, so that they arrive as one stream.
-inline constexpr size_t kGroup = 16;
+inline constexpr size_t kGroup = 32;
 
 // Reads a canonical coefficient of one prime as an integer modulo another one.
 struct Lift {
@@ -63,10 +63,10 @@ struct KeyProduct {
   const uint64_t* digits;     // lazy; vector s of digit i at (s · digit_stride + i) · width
   uint32_t digit_count;
   uint32_t digit_stride;
-  const uint8_t* key;         // operands, [group][digit][component][16]
+  const uint8_t* key;         // operands, [group][digit][component][32]
   size_t key_group_bytes;
   uint32_t operand_bytes;     // 6 or 8
-  uint32_t steps;
+  uint32_t steps;             // halvings of the result; 0 leaves it lazy
   const GaloisMap* map;       // null: identity
   const uint64_t* addend;     // null, or a row added to component 0 before the automorphism
   const uint64_t* addend1;    // null, or the same for component 1
@@ -89,7 +89,7 @@ struct LinearRow {
   uint32_t baby_count;
   const GiantStep* giants;
   uint32_t giant_count;
-  const uint8_t* plain;            // operands, [chunk][giant step][group][term][16]
+  const uint8_t* plain;            // operands, [chunk][giant step][group][term][32]
   size_t plain_chunk_bytes;
   uint32_t operand_bytes;
   uint64_t* scratch;               // baby_count · 2 · 64 words

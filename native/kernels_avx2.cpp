@@ -38,7 +38,8 @@ struct Avx2Lanes {
   }
 
   struct Sum {
-    Vec value = _mm256_setzero_pd();
+    Vec value;
+    void start(const Field&) { value = _mm256_setzero_pd(); }
     void add(Vec x, Vec y, const Field& field) {
       const Vec product = _mm256_mul_pd(x, y);
       const Vec error = _mm256_fmsub_pd(x, y, product);

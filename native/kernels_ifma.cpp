@@ -13,7 +13,7 @@ struct IfmaLanes {
   static constexpr unsigned log_width = 3;
   static constexpr unsigned max_log = 4;
   static constexpr size_t tail_blocks = 2;
-  static constexpr size_t unroll = 2;
+  static constexpr size_t unroll = 4;
   static constexpr uint32_t fold_terms = 0;
   using Vec = __m512i;
 
@@ -43,8 +43,14 @@ struct IfmaLanes {
     return _mm512_min_epu64(x, _mm512_sub_epi64(x, multiple));
   }
 
+  // A sum of products as 52-bit halves; `reduce` divides it by 2^52 (Montgomery). The q that
+  // keeps the result positive is there from the start.
   struct Sum {
-    Vec lo = zero(), hi = zero();
+    Vec lo, hi;
+    void start(const Field& field) {
+      lo = zero();
+      hi = field.q;
+    }
     void add(Vec x, Vec y, const Field&) {
       lo = low(lo, x, y);
       hi = high(hi, x, y);
@@ -53,10 +59,9 @@ struct IfmaLanes {
     Vec reduce(uint32_t steps, const Field& field) const {
       const Vec quotient = low(zero(), lo, field.q_inverse);
       const Vec minus = high(zero(), quotient, field.q);
-      Vec r = _mm512_add_epi64(hi, _mm512_srli_epi64(lo, 52));
-      r = _mm512_sub_epi64(_mm512_add_epi64(r, field.q), minus);
-      while (steps > 1) {
-        --steps;
+      Vec r = _mm512_sub_epi64(_mm512_add_epi64(hi, _mm512_srli_epi64(lo, 52)), minus);
+      if (steps == 0) return r;
+      while (--steps != 0) {
         r = correct(r, _mm512_sll_epi64(field.q, _mm_cvtsi32_si128(static_cast<int>(steps))));
       }
       return correct(r, field.q);

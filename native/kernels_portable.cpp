@@ -36,7 +36,8 @@ struct PortableLanes {
 
   // Adds y·x to a 128-bit sum; `reduce` divides it by 2^64 (Montgomery).
   struct Sum {
-    Wide value = 0;
+    Wide value;
+    void start(const Field&) { value = 0; }
     void add(Vec x, Vec y, const Field&) { value += static_cast<Wide>(x) * y; }
     void fold(const Field&) {}
     Vec reduce(uint32_t steps, const Field& field) const {

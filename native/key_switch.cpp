@@ -34,14 +34,8 @@ void transform_digits(const Context& context, const Rows2D& coefficients, size_t
 
 }  // namespace
 
-size_t SwitchKey::bytes() const {
-  size_t sum = 0;
-  for (const Buffer& row : rows) sum += row.size();
-  return sum;
-}
-
 SwitchKey load_switch_key(const Context& context, size_t level, uint64_t element,
-                          const uint64_t* residues) {
+                          const uint64_t* residues, Slab& slab) {
   const size_t n = context.n, digits = level + 1, rows = level + 2;
   for (size_t i = 0; i < digits * 2 * rows; ++i) {
     const uint64_t q = context.moduli[context.prime_of_row(i % rows, level)].q;
@@ -57,11 +51,11 @@ SwitchKey load_switch_key(const Context& context, size_t level, uint64_t element
   for (size_t j = 0; j < rows; ++j) {
     const size_t prime = context.prime_of_row(j, level);
     const uint32_t bytes = context.operand_bytes(prime);
-    // vectors are read whole: the last one looks past the end
-    key.rows.emplace_back(digits * 2 * n * bytes + 64);
+    uint8_t* row = slab.allocate(digits * 2 * n * bytes);
+    key.rows.push_back(row);
     const size_t group_stride = digits * 2 * kGroup * bytes;
     for (size_t part = 0; part < digits * 2; ++part) {
-      const OperandLayout layout{key.rows.back().bytes() + part * kGroup * bytes,
+      const OperandLayout layout{row + part * kGroup * bytes,
                                  kChunk / kGroup * group_stride, group_stride, bytes};
       context.k.store_operands(layout, residues + (part * rows + j) * n, map, n,
                                context.moduli[prime]);
@@ -115,7 +109,7 @@ KeyProduct key_product(const Context& context, const Decomposition& decompositio
   product.digits = decomposition.rows.row(row);
   product.digit_count = static_cast<uint32_t>(level + 1);
   product.digit_stride = product.digit_count;
-  product.key = key.rows[key_row].bytes();
+  product.key = key.rows[key_row];
   product.operand_bytes = context.operand_bytes(prime);
   product.key_group_bytes = (key.level + 1) * 2 * kGroup * product.operand_bytes;
   product.steps = context.lazy_steps(prime, level + 1 + extra_terms);

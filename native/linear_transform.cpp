@@ -8,12 +8,6 @@
 
 namespace safelight {
 
-size_t KeySet::bytes() const {
-  size_t sum = relinearization ? relinearization->bytes() : 0;
-  for (const auto& [element, key] : galois) sum += key.bytes();
-  return sum;
-}
-
 const SwitchKey& KeySet::rotation(uint64_t element) const {
   const auto found = galois.find(element);
   if (found == galois.end()) {
@@ -44,7 +38,8 @@ LinearTransform::LinearTransform(const Context& context, size_t level,
       for (const uint32_t baby : giant.babies) terms += in_row(j, baby) ? 1 : 0;
     }
     terms_.push_back(terms);
-    rows_.emplace_back(terms * context.row_operand_bytes(context.prime_of_row(j, level_)) + 64);
+    rows_.push_back(
+        slab_.allocate(terms * context.row_operand_bytes(context.prime_of_row(j, level_))));
   }
 }
 
@@ -82,16 +77,10 @@ void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t 
     encode_row(context, prime, coefficients, factor, row);
     const uint32_t bytes = context.operand_bytes(prime);
     const OperandLayout layout{
-        rows_[j].bytes() + before * kChunk * bytes + position * kGroup * bytes,
+        rows_[j] + before * kChunk * bytes + position * kGroup * bytes,
         terms_[j] * kChunk * bytes, own * kGroup * bytes, bytes};
     context.k.store_operands(layout, row, nullptr, context.n, m);
   }
-}
-
-size_t LinearTransform::bytes() const {
-  size_t sum = 0;
-  for (const Buffer& row : rows_) sum += row.size();
-  return sum;
 }
 
 // Σ_baby diagonal ⊙ rotate(src, baby) for each giant step. The one of giant step 0 is returned, the
@@ -130,6 +119,7 @@ Value LinearTransform::inner_sums(const Context& context, const Value& src, cons
     const size_t j = task / parts, part = task % parts;
     const size_t prime = context.prime_of_row(j, level_);
     std::vector<KeyProduct> babies(babies_.size());
+    uint32_t unreduced = 0;
     for (size_t b = 0; b < babies_.size(); ++b) {
       if (babies_[b] == 1) {
         // modulo P nothing refers to it, so any row serves
@@ -137,6 +127,10 @@ Value LinearTransform::inner_sums(const Context& context, const Value& src, cons
         babies[b].addend = src.rows[1][std::min(j, level_)];
       } else {
         babies[b] = key_product(context, decomposition, *baby_keys[b], j, 1);
+        if (may_stay_lazy(context.k.path, context.moduli[prime], babies[b].steps)) {
+          unreduced = std::max(unreduced, babies[b].steps);
+          babies[b].steps = 0;
+        }
         if (j <= level_) {
           babies[b].addend = src.rows[0][j];
           babies[b].addend_operand = context.special_operand[j];
@@ -153,7 +147,7 @@ Value LinearTransform::inner_sums(const Context& context, const Value& src, cons
       }
       const size_t count = indices.size() - first;
       giants[g] = {indices.data() + first, static_cast<uint32_t>(count),
-                   context.reduced_steps(prime, count), outs[g]->rows[0][j], outs[g]->rows[1][j]};
+                   context.reduced_steps(prime, count, unreduced), outs[g]->rows[0][j], outs[g]->rows[1][j]};
     }
     LinearRow row{};
     row.babies = babies.data();
@@ -161,7 +155,7 @@ Value LinearTransform::inner_sums(const Context& context, const Value& src, cons
     row.giants = giants.data();
     row.giant_count = static_cast<uint32_t>(giants.size());
     row.operand_bytes = context.operand_bytes(prime);
-    row.plain = rows_[j].bytes();
+    row.plain = rows_[j];
     row.plain_chunk_bytes = terms_[j] * kChunk * row.operand_bytes;
     row.scratch = thread_scratch(2, babies.size() * 2 * kChunk);
     context.k.linear_row(row, chunks * part / parts, chunks * (part + 1) / parts,

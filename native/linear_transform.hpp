@@ -16,8 +16,9 @@ struct KeySet {
 
   std::optional<SwitchKey> relinearization;
   std::map<uint64_t, SwitchKey> galois;
+  Slab slab;
 
-  size_t bytes() const;
+  size_t bytes() const { return slab.size(); }
   const SwitchKey& rotation(uint64_t element) const;  // throws std::invalid_argument
 };
 
@@ -42,7 +43,7 @@ class LinearTransform {
   void set_diagonal(const Context& context, size_t giant, size_t term, const double* coefficients);
 
   Value run(const Context& context, const Value& src, const KeySet& keys, Digits digits) const;
-  size_t bytes() const;
+  size_t bytes() const { return slab_.size(); }
   size_t level() const { return level_; }
 
  private:
@@ -55,8 +56,9 @@ class LinearTransform {
   std::vector<Giant> giants_;
   bool rotates_before_;  // some baby step is not 0: sums are in the extended basis
   bool rotates_after_;   // some giant step is not 0
-  std::vector<size_t> terms_;  // for each row
-  std::vector<Buffer> rows_;   // operands: [chunk][giant step][group][term][16]
+  std::vector<size_t> terms_;   // for each row
+  Slab slab_;
+  std::vector<uint8_t*> rows_;  // operands: [chunk][giant step][group][term][32]
 };
 
 }  // namespace safelight

@@ -91,6 +91,11 @@ double transform_bound(Path path, const Modulus& modulus, uint64_t largest) {
   return (growth * modulus.log_n + 4.0) * modulus.q_double + static_cast<double>(largest);
 }
 
+bool may_stay_lazy(Path path, const Modulus& modulus, uint32_t steps) {
+  if (path != Path::ifma) return true;
+  return modulus.q_double * static_cast<double>(uint64_t{1} << steps) <= 0x1p52;
+}
+
 uint32_t reduction_steps(Path path, const Modulus& modulus, size_t terms, double operand_bound) {
   if (path == Path::avx2) return 0;
   // The sum divided by R is at most `quotient` multiples of q, plus one for the reduction.

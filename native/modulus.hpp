@@ -47,6 +47,8 @@ uint64_t lane_word(Path path, int64_t value);
 uint64_t operand_form(Path path, const Modulus& modulus, uint64_t value);
 // `largest` is the largest prime of the parameters: bounds what enters a transform.
 Modulus make_modulus(Path path, uint64_t q, uint32_t log_n, uint64_t largest);
+// Whether a sum that needs `steps` halvings may serve as a factor without them.
+bool may_stay_lazy(Path path, const Modulus& modulus, uint32_t steps);
 // How many halvings bring a sum of `terms` lazy products below q (see Lanes::reduce).
 uint32_t reduction_steps(Path path, const Modulus& modulus, size_t terms, double operand_bound);
 // Upper bound of the words that a forward transform leaves.

@@ -12,16 +12,16 @@ struct Products {
   static constexpr size_t W = size_t{1} << L::log_width;
   static constexpr size_t U = L::unroll;  // vectors at a time: hides the multiplier's latency
   static constexpr size_t chunk_vectors = kChunk / W;
-  static constexpr size_t kPrefetchAhead = 8192;
+  static constexpr size_t kPrefetchAhead = 4096;
   static constexpr size_t group_vectors = kGroup / W;
 
-  // Keys and plaintexts come from memory, too many streams and too fast for the hardware to foresee.
-  // Into the second-level cache: the first is full of digits.
+  // Keys and plaintexts come from memory, too many streams and too fast for the hardware to
+  // foresee.
   template <size_t kBytes>
   static inline void prefetch(const uint8_t* at) {
 #pragma GCC unroll 4
     for (size_t line = 0; line < kBytes; line += 64) {
-      __builtin_prefetch(at + kPrefetchAhead + line, 0, 2);
+      __builtin_prefetch(at + kPrefetchAhead + line, 0, 3);
     }
   }
 
@@ -36,6 +36,8 @@ struct Products {
       uint32_t block[U];
 #pragma GCC unroll 4
       for (size_t u = 0; u < U; ++u) {
+        sum0[u].start(field);
+        sum1[u].start(field);
         const size_t at = chunk * chunk_vectors + v + u;
         block[u] = p.map == nullptr ? static_cast<uint32_t>(at * W) : p.map->blocks[at];
         digits[u] = p.digits + (block[u] / W) * p.digit_stride * W;
@@ -53,6 +55,7 @@ struct Products {
         prefetch<2 * kGroup * kBytes>(at_key);
         at_key += 2 * kGroup * kBytes;
         if (L::fold_terms != 0 && i % L::fold_terms == L::fold_terms - 1) {
+#pragma GCC unroll 4
           for (size_t u = 0; u < U; ++u) {
             sum0[u].fold(field);
             sum1[u].fold(field);
@@ -112,6 +115,11 @@ struct Products {
                                  const uint64_t* babies, size_t chunk, const Field& field) {
     for (size_t v = 0; v < chunk_vectors; v += U) {
       typename L::Sum sum0[U], sum1[U];
+#pragma GCC unroll 4
+      for (size_t u = 0; u < U; ++u) {
+        sum0[u].start(field);
+        sum1[u].start(field);
+      }
       const uint8_t* at_plain = plain + v / group_vectors * giant.count * kGroup * kBytes +
                                 v % group_vectors * W * kBytes;
       for (uint32_t t = 0; t < giant.count; ++t) {
@@ -125,12 +133,14 @@ struct Products {
         prefetch<kGroup * kBytes>(at_plain);
         at_plain += kGroup * kBytes;
         if (L::fold_terms != 0 && t % L::fold_terms == L::fold_terms - 1) {
+#pragma GCC unroll 4
           for (size_t u = 0; u < U; ++u) {
             sum0[u].fold(field);
             sum1[u].fold(field);
           }
         }
       }
+#pragma GCC unroll 4
       for (size_t u = 0; u < U; ++u) {
         const size_t at = chunk * kChunk + (v + u) * W;
         L::store(giant.out0 + at, sum0[u].reduce(giant.steps, field));

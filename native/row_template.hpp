@@ -91,6 +91,9 @@ struct Rows {
       const Vec x0 = L::load(a0 + v), x1 = L::load(a1 + v);
       const Vec y0 = L::load(b0 + v), y1 = L::load(b1 + v);
       typename L::Sum s0, s1, s2;
+      s0.start(field);
+      s1.start(field);
+      s2.start(field);
       s0.add(x0, y0, field);
       s1.add(x0, y1, field);
       s1.add(x1, y0, field);
@@ -118,6 +121,7 @@ struct Rows {
     const Field field(m);
     for (size_t v = 0; v < n; v += W) {
       typename L::Sum sum;
+      sum.start(field);
       sum.add(L::load(src + v), L::template load_operand<kBytes>(operands + v * kBytes), field);
       L::store(dst + v, sum.reduce(1, field));
     }
