@@ -59,9 +59,12 @@ class ScalePlan:
     op_scales: tuple[OpScale, ...]
 
 
+_FORGOTTEN = (-1, -1)
+
+
 @dataclass(frozen=True)
 class _State:
-    """(primes consumed, scale bits) of every value so far; −1 for those no longer needed."""
+    """(primes consumed, scale bits) of every value so far, `_FORGOTTEN` once not needed."""
 
     values: tuple[tuple[int, int], ...]
     plan: tuple[OpScale, ...] = ()
@@ -111,8 +114,9 @@ class _Chain:
 
 def _best_at_depth(form: NormalForm, n: int, depth: int) -> ScalePlan | None:
     """The finest plan with ``depth`` rescalings: weights first, then waterline, then noise."""
-    coarsest = WEIGHT_BITS[-1]
-    if not any(_search(form, chain) for chain, _ in _chains(n, depth, coarsest)):
+    # what is not feasible with the least demands is not with higher ones
+    least = (chain for chain, _ in _chains(n, depth, WEIGHT_BITS[-1], coarsest=True))
+    if not any(_search(form, chain) for chain in least):
         return None
     for weight_bits in WEIGHT_BITS:
         for chain, special in _chains(n, depth, weight_bits):
@@ -124,10 +128,13 @@ def _best_at_depth(form: NormalForm, n: int, depth: int) -> ScalePlan | None:
     return None
 
 
-def _chains(n: int, depth: int, weight_bits: int) -> Iterator[tuple[_Chain, int]]:
+def _chains(
+    n: int, depth: int, weight_bits: int, *, coarsest: bool = False
+) -> Iterator[tuple[_Chain, int]]:
     """What the security budget allows, the finest first, with the size of the special prime."""
     budget = MAX_LOG2_QP[n]
-    for waterline in range(BEST_WATERLINE_BITS, WATERLINE_BITS[n] - 1, -2):
+    waterlines = range(BEST_WATERLINE_BITS, WATERLINE_BITS[n] - 1, -2)
+    for waterline in waterlines[-1:] if coarsest else waterlines:
         for lead in SPECIAL_PRIME_LEAD_BITS:
             for prime_bits in range(MAX_PRIME_BITS - lead, MIN_BITS - 1, -1):
                 special = prime_bits + lead
@@ -137,17 +144,24 @@ def _chains(n: int, depth: int, weight_bits: int) -> Iterator[tuple[_Chain, int]
 
 
 def _search(form: NormalForm, chain: _Chain) -> tuple[OpScale, ...] | None:
-    """Breadth-first over operations; of states with equal values one is kept."""
-    if chain.waterline + _room(form.input_bound) > chain.capacity(0):
+    """Breadth-first over operations; of states with equal live values the finest is kept."""
+    if _needed_bits(form, chain) > chain.capacity(0):
         return None
     start: tuple[tuple[int, int], ...] = ((0, chain.waterline),)
     states = {start: _State(start)}
-    for op in form.ops:
+    last_reads = _last_reads(form)
+    for index, op in enumerate(form.ops):
         following: dict[tuple[tuple[int, int], ...], _State] = {}
         for state in states.values():
             for after, op_scale in _choices(op, state, chain):
-                values = (*state.values, after)
-                following.setdefault(values, _State(values, (*state.plan, op_scale)))
+                values = tuple(
+                    value if last_reads[number] > index else _FORGOTTEN
+                    for number, value in enumerate((*state.values, after))
+                )
+                found = _State(values, (*state.plan, op_scale))
+                known = following.get(values)
+                if known is None or _fineness(found.plan) > _fineness(known.plan):
+                    following[values] = found
         states = following
     # the output drops to level 0, where it must fit as well
     last = _room(form.ops[-1].bound)
@@ -155,6 +169,32 @@ def _search(form: NormalForm, chain: _Chain) -> tuple[OpScale, ...] | None:
     if not ended:
         return None
     return max(ended, key=lambda state: _fineness(state.plan)).plan
+
+
+def _last_reads(form: NormalForm) -> list[int]:
+    """For each value the index of the last operation that reads it; the output is never done."""
+    reads = [-1] * (len(form.ops) + 1)
+    for index, op in enumerate(form.ops):
+        for source in op.sources:
+            reads[source] = index
+    reads[-1] = len(form.ops)
+    return reads
+
+
+def _needed_bits(form: NormalForm, chain: _Chain) -> float:
+    """Bits that any plan takes: a bound that refuses most chains before they are searched.
+
+    Bits consumed plus bits of scale never fall: an affine map adds the bits of its weights to
+    the largest of what it reads, a product those of its other factor, and rescaling moves bits
+    from the one to the other. All of it, with room for the value, lies under the modulus.
+    """
+    taken = [float(chain.waterline)]
+    needed = chain.waterline + _room(form.input_bound)
+    for op in form.ops:
+        more = chain.waterline if isinstance(op, ProductOp) else chain.weight_bits
+        taken.append(max(taken[source] for source in op.sources) + more)
+        needed = max(needed, taken[-1] + _room(op.bound))
+    return needed
 
 
 def _fineness(plan: tuple[OpScale, ...]) -> tuple[int, int]:
