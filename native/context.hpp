@@ -36,9 +36,11 @@ class Context {
   size_t max_level() const { return moduli.size() - 2; }
   // Prime of row j in the extended basis (q_0 … q_level, P).
   size_t prime_of_row(size_t j, size_t level) const { return j <= level ? j : special(); }
-  // Key and plaintext residues take 6 bytes where they fit.
-  uint32_t operand_bytes(size_t prime) const { return moduli[prime].q >> 48 == 0 ? 6 : 8; }
-  size_t row_operand_bytes(size_t prime) const { return n * operand_bytes(prime); }
+  // Key and plaintext residues are packed to 48 bits where they fit, to `wide_operand_bits` else.
+  uint32_t operand_bits(size_t prime) const {
+    return moduli[prime].q >> 48 == 0 ? 48 : k.wide_operand_bits;
+  }
+  size_t operand_bytes(size_t prime, size_t count) const { return count * operand_bits(prime) / 8; }
 
   Lift lift(size_t from, size_t to, Lift::Mode mode, const Galois* galois = nullptr) const;
   const Galois& galois(uint64_t element) const;

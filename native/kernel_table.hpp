@@ -14,6 +14,7 @@ constexpr Kernels make_kernels(Path path, const char* name) {
       .path = path,
       .name = name,
       .log_width = L::log_width,
+      .wide_operand_bits = L::wide_operand_bits,
       .row_words = Ntt<L>::tail_block,
       .import_row = Rows<L>::import_row,
       .export_row = Rows<L>::export_row,

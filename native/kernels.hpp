@@ -65,7 +65,7 @@ struct KeyProduct {
   uint32_t digit_stride;
   const uint8_t* key;         // operands, [group][digit][component][32]
   size_t key_group_bytes;
-  uint32_t operand_bytes;     // 6 or 8
+  uint32_t operand_bits;      // 48, 52 or 64
   uint32_t steps;             // halvings of the result; 0 leaves it lazy
   const GaloisMap* map;       // null: identity
   const uint64_t* addend;     // null, or a row added to component 0 before the automorphism
@@ -91,7 +91,7 @@ struct LinearRow {
   uint32_t giant_count;
   const uint8_t* plain;            // operands, [chunk][giant step][group][term][32]
   size_t plain_chunk_bytes;
-  uint32_t operand_bytes;
+  uint32_t operand_bits;
   uint64_t* scratch;               // baby_count · 2 · 64 words
 };
 
@@ -100,13 +100,14 @@ struct OperandLayout {
   uint8_t* dst;
   size_t chunk_stride;  // bytes between chunks
   size_t group_stride;  // bytes between the groups of a chunk
-  uint32_t bytes;       // of an operand: 6 or 8
+  uint32_t bits;        // of an operand: 48, 52 or 64
 };
 
 struct Kernels {
   Path path;
   const char* name;
   uint32_t log_width;
+  uint32_t wide_operand_bits;  // of operands that do not fit 48 bits
   uint32_t row_words;  // B of the transforms
 
   void (*import_row)(uint64_t* dst, const uint64_t* src, size_t n);
@@ -142,7 +143,7 @@ struct Kernels {
                 size_t n, const Modulus& m);
   // dst = src ⊙ operands (consecutive groups).
   void (*multiply_operand)(uint64_t* dst, const uint64_t* src, const uint8_t* operands,
-                           uint32_t operand_bytes, size_t n, const Modulus& m);
+                           uint32_t operand_bits, size_t n, const Modulus& m);
   // Integers below q to operands. With a map, lanes are put where `key_product` needs them.
   void (*store_operands)(const OperandLayout& dst, const uint64_t* src, const GaloisMap* map, size_t n, const Modulus& m);
 

@@ -82,17 +82,28 @@ struct Avx2Lanes {
     return _mm256_set1_pd(static_cast<double>(value));
   }
 
-  template <uint32_t kBytes>
+  static constexpr uint32_t wide_operand_bits = 52;
+
+  template <uint32_t kBits>
   static Vec load_operand(const uint8_t* p) {
-    if constexpr (kBytes == 8) {
-      return from_integers(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-    }
     const __m128i first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 12));
-    const __m256i spread =
-        _mm256_set_epi8(-1, -1, 11, 10, 9, 8, 7, 6, -1, -1, 5, 4, 3, 2, 1, 0,  //
-                        -1, -1, 11, 10, 9, 8, 7, 6, -1, -1, 5, 4, 3, 2, 1, 0);
-    return from_integers(_mm256_shuffle_epi8(_mm256_set_m128i(second, first), spread));
+    const __m128i second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + kBits / 4));
+    const __m256i both = _mm256_set_m128i(second, first);
+    if constexpr (kBits == 48) {
+      const __m256i spread =
+          _mm256_set_epi8(-1, -1, 11, 10, 9, 8, 7, 6, -1, -1, 5, 4, 3, 2, 1, 0,  //
+                          -1, -1, 11, 10, 9, 8, 7, 6, -1, -1, 5, 4, 3, 2, 1, 0);
+      return from_integers(_mm256_shuffle_epi8(both, spread));
+    } else {
+      static_assert(kBits == 52);
+      const __m256i spread =  // odd lanes start at half a byte
+          _mm256_set_epi8(-1, 12, 11, 10, 9, 8, 7, 6, -1, 6, 5, 4, 3, 2, 1, 0,  //
+                          -1, 12, 11, 10, 9, 8, 7, 6, -1, 6, 5, 4, 3, 2, 1, 0);
+      const __m256i shifted = _mm256_srlv_epi64(_mm256_shuffle_epi8(both, spread),
+                                                _mm256_set_epi64x(4, 0, 4, 0));
+      return from_integers(
+          _mm256_and_si256(shifted, _mm256_set1_epi64x((int64_t{1} << 52) - 1)));
+    }
   }
 
   static Lifting lifting(const Lift& lift) {

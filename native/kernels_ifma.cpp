@@ -85,15 +85,27 @@ struct IfmaLanes {
     return _mm512_set1_epi64(static_cast<long long>(value));
   }
 
-  template <uint32_t kBytes>
+  static constexpr uint32_t wide_operand_bits = 52;
+
+  // Multiplications look at the low 52 bits of a lane only, so nothing above needs clearing.
+  template <uint32_t kBits>
   static Vec load_operand(const uint8_t* p) {
     const Vec x = _mm512_loadu_si512(p);
-    if constexpr (kBytes == 8) return x;
-    const Vec index = _mm512_set_epi8(
-        0, 0, 47, 46, 45, 44, 43, 42, 0, 0, 41, 40, 39, 38, 37, 36, 0, 0, 35, 34, 33, 32, 31, 30,
-        0, 0, 29, 28, 27, 26, 25, 24, 0, 0, 23, 22, 21, 20, 19, 18, 0, 0, 17, 16, 15, 14, 13, 12,
-        0, 0, 11, 10, 9, 8, 7, 6, 0, 0, 5, 4, 3, 2, 1, 0);
-    return _mm512_maskz_permutexvar_epi8(0x3f3f3f3f3f3f3f3fULL, index, x);
+    if constexpr (kBits == 48) {
+      const Vec index = _mm512_set_epi8(
+          0, 0, 47, 46, 45, 44, 43, 42, 0, 0, 41, 40, 39, 38, 37, 36, 0, 0, 35, 34, 33, 32, 31, 30,
+          0, 0, 29, 28, 27, 26, 25, 24, 0, 0, 23, 22, 21, 20, 19, 18, 0, 0, 17, 16, 15, 14, 13, 12,
+          0, 0, 11, 10, 9, 8, 7, 6, 0, 0, 5, 4, 3, 2, 1, 0);
+      return _mm512_maskz_permutexvar_epi8(0x3f3f3f3f3f3f3f3fULL, index, x);
+    } else {
+      static_assert(kBits == 52);
+      const Vec index = _mm512_set_epi8(  // odd lanes start at half a byte
+          0, 51, 50, 49, 48, 47, 46, 45, 0, 45, 44, 43, 42, 41, 40, 39, 0, 38, 37, 36, 35, 34, 33,
+          32, 0, 32, 31, 30, 29, 28, 27, 26, 0, 25, 24, 23, 22, 21, 20, 19, 0, 19, 18, 17, 16, 15,
+          14, 13, 0, 12, 11, 10, 9, 8, 7, 6, 0, 6, 5, 4, 3, 2, 1, 0);
+      const Vec shift = _mm512_set_epi64(4, 0, 4, 0, 4, 0, 4, 0);
+      return _mm512_srlv_epi64(_mm512_permutexvar_epi8(index, x), shift);
+    }
   }
 
   static Lifting lifting(const Lift& lift) {

@@ -59,11 +59,13 @@ struct PortableLanes {
   static Factor factor(const uint64_t* w, const uint64_t* w2, const Field&) { return {*w, *w2}; }
   static Vec broadcast_operand(uint64_t value) { return value; }
 
-  template <uint32_t kBytes>
+  static constexpr uint32_t wide_operand_bits = 64;
+
+  template <uint32_t kBits>
   static Vec load_operand(const uint8_t* p) {
     uint64_t x;
     std::memcpy(&x, p, 8);  // little-endian
-    return kBytes == 6 ? x & 0xffffffffffff : x;
+    return kBits == 48 ? x & 0xffffffffffff : x;
   }
 
   static Lifting lifting(const Lift& lift) { return {lift.threshold, lift.addend, lift.flips}; }

@@ -50,13 +50,14 @@ SwitchKey load_switch_key(const Context& context, size_t level, uint64_t element
   const GaloisMap* map = element == 1 ? nullptr : &context.galois(element).map;
   for (size_t j = 0; j < rows; ++j) {
     const size_t prime = context.prime_of_row(j, level);
-    const uint32_t bytes = context.operand_bytes(prime);
-    uint8_t* row = slab.allocate(digits * 2 * n * bytes);
+    const uint32_t bits = context.operand_bits(prime);
+    uint8_t* row = slab.allocate(context.operand_bytes(prime, digits * 2 * n));
     key.rows.push_back(row);
-    const size_t group_stride = digits * 2 * kGroup * bytes;
+    const size_t part_bytes = context.operand_bytes(prime, kGroup);
+    const size_t group_stride = digits * 2 * part_bytes;
     for (size_t part = 0; part < digits * 2; ++part) {
-      const OperandLayout layout{row + part * kGroup * bytes,
-                                 kChunk / kGroup * group_stride, group_stride, bytes};
+      const OperandLayout layout{row + part * part_bytes, kChunk / kGroup * group_stride, group_stride,
+                                 bits};
       context.k.store_operands(layout, residues + (part * rows + j) * n, map, n,
                                context.moduli[prime]);
     }
@@ -110,8 +111,8 @@ KeyProduct key_product(const Context& context, const Decomposition& decompositio
   product.digit_count = static_cast<uint32_t>(level + 1);
   product.digit_stride = product.digit_count;
   product.key = key.rows[key_row];
-  product.operand_bytes = context.operand_bytes(prime);
-  product.key_group_bytes = (key.level + 1) * 2 * kGroup * product.operand_bytes;
+  product.operand_bits = context.operand_bits(prime);
+  product.key_group_bytes = context.operand_bytes(prime, (key.level + 1) * 2 * kGroup);
   product.steps = context.lazy_steps(prime, level + 1 + extra_terms);
   product.map = key.element == 1 ? nullptr : &context.galois(key.element).map;
   return product;

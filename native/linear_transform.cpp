@@ -39,7 +39,7 @@ LinearTransform::LinearTransform(const Context& context, size_t level,
     }
     terms_.push_back(terms);
     rows_.push_back(
-        slab_.allocate(terms * context.row_operand_bytes(context.prime_of_row(j, level_))));
+        slab_.allocate(context.operand_bytes(context.prime_of_row(j, level_), terms * context.n)));
   }
 }
 
@@ -75,10 +75,10 @@ void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t 
         times_special ? context.moduli[context.special()].q % m.q : uint64_t{1};
     uint64_t* row = thread_scratch(3, context.n);
     encode_row(context, prime, coefficients, factor, row);
-    const uint32_t bytes = context.operand_bytes(prime);
     const OperandLayout layout{
-        rows_[j] + before * kChunk * bytes + position * kGroup * bytes,
-        terms_[j] * kChunk * bytes, own * kGroup * bytes, bytes};
+        rows_[j] + context.operand_bytes(prime, before * kChunk + position * kGroup),
+        context.operand_bytes(prime, terms_[j] * kChunk),
+        context.operand_bytes(prime, own * kGroup), context.operand_bits(prime)};
     context.k.store_operands(layout, row, nullptr, context.n, m);
   }
 }
@@ -154,9 +154,9 @@ Value LinearTransform::inner_sums(const Context& context, const Value& src, cons
     row.baby_count = static_cast<uint32_t>(babies.size());
     row.giants = giants.data();
     row.giant_count = static_cast<uint32_t>(giants.size());
-    row.operand_bytes = context.operand_bytes(prime);
+    row.operand_bits = context.operand_bits(prime);
     row.plain = rows_[j];
-    row.plain_chunk_bytes = terms_[j] * kChunk * row.operand_bytes;
+    row.plain_chunk_bytes = context.operand_bytes(prime, terms_[j] * kChunk);
     row.scratch = thread_scratch(2, babies.size() * 2 * kChunk);
     context.k.linear_row(row, chunks * part / parts, chunks * (part + 1) / parts,
                          context.moduli[prime]);

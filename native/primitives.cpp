@@ -147,9 +147,9 @@ PlainOperand encode_operand(const Context& context, const double* coefficients, 
   for (size_t j = 0; j <= level; ++j) {
     uint64_t* row = thread_scratch(3, context.n);
     encode_row(context, j, coefficients, 1, row);
-    const uint32_t bytes = context.operand_bytes(j);
-    plain.rows.emplace_back(context.row_operand_bytes(j) + 64);
-    const OperandLayout layout{plain.rows.back().bytes(), kChunk * bytes, kGroup * bytes, bytes};
+    plain.rows.emplace_back(context.operand_bytes(j, context.n) + 64);
+    const OperandLayout layout{plain.rows.back().bytes(), context.operand_bytes(j, kChunk),
+                               context.operand_bytes(j, kGroup), context.operand_bits(j)};
     context.k.store_operands(layout, row, nullptr, context.n, context.moduli[j]);
   }
   return plain;
@@ -182,7 +182,7 @@ Value multiply_plain(const Context& context, const Value& value, const PlainOper
   for (size_t c = 0; c < 2; ++c) {
     for (size_t j = 0; j <= value.level; ++j) {
       context.k.multiply_operand(out.rows[c][j], value.rows[c][j], plain.rows[j].bytes(),
-                                 context.operand_bytes(j), context.n, context.moduli[j]);
+                                 context.operand_bits(j), context.n, context.moduli[j]);
     }
   }
   return out;

@@ -17,6 +17,8 @@ struct Products {
 
   // Keys and plaintexts come from memory, too many streams and too fast for the hardware to
   // foresee.
+  static constexpr size_t bytes(uint32_t bits, size_t count) { return count * bits / 8; }
+
   template <size_t kBytes>
   static inline void prefetch(const uint8_t* at) {
 #pragma GCC unroll 4
@@ -26,7 +28,7 @@ struct Products {
   }
 
   // One chunk of Σ digit ⊙ key; out0 and out1 point at the chunk.
-  template <uint32_t kBytes>
+  template <uint32_t kBits>
   static inline void key_chunk(const KeyProduct& p, uint64_t* out0, uint64_t* out1, size_t chunk,
                                bool accumulate, const Field& field) {
     const uint8_t* key = p.key + chunk * (kChunk / kGroup) * p.key_group_bytes;
@@ -42,18 +44,18 @@ struct Products {
         block[u] = p.map == nullptr ? static_cast<uint32_t>(at * W) : p.map->blocks[at];
         digits[u] = p.digits + (block[u] / W) * p.digit_stride * W;
       }
-      const uint8_t* at_key = key + v / group_vectors * p.key_group_bytes + v % group_vectors * W * kBytes;
+      const uint8_t* at_key = key + v / group_vectors * p.key_group_bytes + bytes(kBits, v % group_vectors * W);
       for (uint32_t i = 0; i < p.digit_count; ++i) {
 #pragma GCC unroll 4
         for (size_t u = 0; u < U; ++u) {
           const Vec x = L::load(digits[u] + i * W);
-          sum0[u].add(x, L::template load_operand<kBytes>(at_key + u * W * kBytes), field);
+          sum0[u].add(x, L::template load_operand<kBits>(at_key + bytes(kBits, u * W)), field);
           sum1[u].add(
-              x, L::template load_operand<kBytes>(at_key + kGroup * kBytes + u * W * kBytes),
+              x, L::template load_operand<kBits>(at_key + bytes(kBits, kGroup + u * W)),
               field);
         }
-        prefetch<2 * kGroup * kBytes>(at_key);
-        at_key += 2 * kGroup * kBytes;
+        prefetch<bytes(kBits, 2 * kGroup)>(at_key);
+        at_key += bytes(kBits, 2 * kGroup);
         if (L::fold_terms != 0 && i % L::fold_terms == L::fold_terms - 1) {
 #pragma GCC unroll 4
           for (size_t u = 0; u < U; ++u) {
@@ -99,18 +101,18 @@ struct Products {
                           size_t chunk_end, const Modulus& m) {
     const Field field(m);
     for (size_t chunk = chunk_begin; chunk < chunk_end; ++chunk) {
-      if (p.operand_bytes == 6) {
-        key_chunk<6>(p, out0 + chunk * kChunk, out1 + chunk * kChunk, chunk, p.accumulate != 0,
+      if (p.operand_bits == 48) {
+        key_chunk<48>(p, out0 + chunk * kChunk, out1 + chunk * kChunk, chunk, p.accumulate != 0,
                      field);
       } else {
-        key_chunk<8>(p, out0 + chunk * kChunk, out1 + chunk * kChunk, chunk, p.accumulate != 0,
+        key_chunk<L::wide_operand_bits>(p, out0 + chunk * kChunk, out1 + chunk * kChunk, chunk, p.accumulate != 0,
                      field);
       }
     }
   }
 
   // One chunk of Σ plaintext ⊙ baby step.
-  template <uint32_t kBytes>
+  template <uint32_t kBits>
   static inline void giant_chunk(const GiantStep& giant, const uint8_t* plain,
                                  const uint64_t* babies, size_t chunk, const Field& field) {
     for (size_t v = 0; v < chunk_vectors; v += U) {
@@ -120,18 +122,18 @@ struct Products {
         sum0[u].start(field);
         sum1[u].start(field);
       }
-      const uint8_t* at_plain = plain + v / group_vectors * giant.count * kGroup * kBytes +
-                                v % group_vectors * W * kBytes;
+      const uint8_t* at_plain = plain + v / group_vectors * giant.count * bytes(kBits, kGroup) +
+                                bytes(kBits, v % group_vectors * W);
       for (uint32_t t = 0; t < giant.count; ++t) {
         const uint64_t* baby = babies + giant.babies[t] * (2 * kChunk) + v * W;
 #pragma GCC unroll 4
         for (size_t u = 0; u < U; ++u) {
-          const Vec y = L::template load_operand<kBytes>(at_plain + u * W * kBytes);
+          const Vec y = L::template load_operand<kBits>(at_plain + bytes(kBits, u * W));
           sum0[u].add(L::load(baby + u * W), y, field);
           sum1[u].add(L::load(baby + kChunk + u * W), y, field);
         }
-        prefetch<kGroup * kBytes>(at_plain);
-        at_plain += kGroup * kBytes;
+        prefetch<bytes(kBits, kGroup)>(at_plain);
+        at_plain += bytes(kBits, kGroup);
         if (L::fold_terms != 0 && t % L::fold_terms == L::fold_terms - 1) {
 #pragma GCC unroll 4
           for (size_t u = 0; u < U; ++u) {
@@ -161,21 +163,21 @@ struct Products {
             L::store(out + v, L::load(baby.digits + chunk * kChunk + v));
             L::store(out + kChunk + v, L::load(baby.addend + chunk * kChunk + v));
           }
-        } else if (baby.operand_bytes == 6) {
-          key_chunk<6>(baby, out, out + kChunk, chunk, false, field);
+        } else if (baby.operand_bits == 48) {
+          key_chunk<48>(baby, out, out + kChunk, chunk, false, field);
         } else {
-          key_chunk<8>(baby, out, out + kChunk, chunk, false, field);
+          key_chunk<L::wide_operand_bits>(baby, out, out + kChunk, chunk, false, field);
         }
       }
       const uint8_t* plain = row.plain + chunk * row.plain_chunk_bytes;
       for (uint32_t g = 0; g < row.giant_count; ++g) {
         const GiantStep& giant = row.giants[g];
-        if (row.operand_bytes == 6) {
-          giant_chunk<6>(giant, plain, row.scratch, chunk, field);
+        if (row.operand_bits == 48) {
+          giant_chunk<48>(giant, plain, row.scratch, chunk, field);
         } else {
-          giant_chunk<8>(giant, plain, row.scratch, chunk, field);
+          giant_chunk<L::wide_operand_bits>(giant, plain, row.scratch, chunk, field);
         }
-        plain += giant.count * kChunk * row.operand_bytes;
+        plain += giant.count * bytes(row.operand_bits, kChunk);
       }
     }
   }

@@ -115,24 +115,24 @@ struct Rows {
     }
   }
 
-  template <uint32_t kBytes>
-  static void multiply_operand_bytes(uint64_t* dst, const uint64_t* src, const uint8_t* operands,
+  template <uint32_t kBits>
+  static void multiply_operand_bits(uint64_t* dst, const uint64_t* src, const uint8_t* operands,
                                      size_t n, const Modulus& m) {
     const Field field(m);
     for (size_t v = 0; v < n; v += W) {
       typename L::Sum sum;
       sum.start(field);
-      sum.add(L::load(src + v), L::template load_operand<kBytes>(operands + v * kBytes), field);
+      sum.add(L::load(src + v), L::template load_operand<kBits>(operands + v * kBits / 8), field);
       L::store(dst + v, sum.reduce(1, field));
     }
   }
 
   static void multiply_operand(uint64_t* dst, const uint64_t* src, const uint8_t* operands,
-                               uint32_t operand_bytes, size_t n, const Modulus& m) {
-    if (operand_bytes == 6) {
-      multiply_operand_bytes<6>(dst, src, operands, n, m);
+                               uint32_t operand_bits, size_t n, const Modulus& m) {
+    if (operand_bits == 48) {
+      multiply_operand_bits<48>(dst, src, operands, n, m);
     } else {
-      multiply_operand_bytes<8>(dst, src, operands, n, m);
+      multiply_operand_bits<L::wide_operand_bits>(dst, src, operands, n, m);
     }
   }
 
@@ -146,10 +146,20 @@ struct Rows {
       const uint8_t* index =
           map == nullptr ? nullptr : map->inverse_index + (map->blocks[v / W] & (W - 1)) * W;
       uint8_t* out = layout.dst + v / kChunk * layout.chunk_stride +
-                     v % kChunk / kGroup * layout.group_stride + v % kGroup * layout.bytes;
-      for (size_t lane = 0; lane < W; ++lane) {
-        const uint64_t value = lanes[index == nullptr ? lane : index[lane]];
-        std::memcpy(out + lane * layout.bytes, &value, layout.bytes);  // little-endian
+                     v % kChunk / kGroup * layout.group_stride + v % kGroup * layout.bits / 8;
+      const auto value = [&](size_t lane) { return lanes[index == nullptr ? lane : index[lane]]; };
+      // little-endian
+      if (layout.bits == 52) {
+        for (size_t lane = 0; lane + 1 < W; lane += 2, out += 13) {
+          const uint64_t first = value(lane) | value(lane + 1) << 52, rest = value(lane + 1) >> 12;
+          std::memcpy(out, &first, 8);
+          std::memcpy(out + 8, &rest, 5);
+        }
+      } else {
+        for (size_t lane = 0; lane < W; ++lane) {
+          const uint64_t operand = value(lane);
+          std::memcpy(out + lane * layout.bits / 8, &operand, layout.bits / 8);
+        }
       }
     }
   }
