@@ -23,6 +23,7 @@ SPARE_WEIGHT_BITS = (0, 4, 8)  # more than that, where the modulus has room
 # Lowest scale a value may have, so that rotation and rescaling noise stays below about 1e-4.
 WATERLINE_BITS = {4096: 26, 8192: 26, 16384: 30, 32768: 32}
 BEST_WATERLINE_BITS = 38
+MAX_RESCALES = 2  # after one operation
 MARGIN_BITS = 1.5  # sign, and noise on top of the bound
 # The special prime exceeds the others by this, if it can: key-switching noise shrinks by as much.
 SPECIAL_PRIME_LEAD_BITS = (4, 2, 0)
@@ -111,6 +112,10 @@ class _Chain:
         """Bits of the modulus after ``consumed`` rescalings."""
         return self.first_bits + self.prime_bits * (self.depth - consumed)
 
+    def holds(self, scale: int) -> bool:
+        """Whether a value may stay at this scale: the next operation can rescale it at once."""
+        return self.waterline <= scale <= self.waterline + MAX_RESCALES * self.prime_bits
+
 
 def _best_at_depth(form: NormalForm, n: int, depth: int) -> ScalePlan | None:
     """The finest plan with ``depth`` rescalings: weights first, then waterline, then noise."""
@@ -145,7 +150,8 @@ def _chains(
 
 def _search(form: NormalForm, chain: _Chain) -> tuple[OpScale, ...] | None:
     """Breadth-first over operations; of states with equal live values the finest is kept."""
-    if _needed_bits(form, chain) > chain.capacity(0):
+    output_bits = chain.waterline + _room(form.ops[-1].bound)
+    if _needed_bits(form, chain) > chain.capacity(0) or output_bits > chain.first_bits:
         return None
     start: tuple[tuple[int, int], ...] = ((0, chain.waterline),)
     states = {start: _State(start)}
@@ -204,8 +210,11 @@ def _fineness(plan: tuple[OpScale, ...]) -> tuple[int, int]:
 
 
 def _room(bound: float) -> float:
-    """Bits above the scale that a value of this magnitude takes."""
-    return float(np.log2(max(bound, 1e-6))) + MARGIN_BITS
+    """Bits above the scale that a value of this magnitude takes; at least the margin.
+
+    The scale itself must lie under the modulus, however small the values are.
+    """
+    return float(np.log2(max(bound, 1.0))) + MARGIN_BITS
 
 
 def _choices(op: Op, state: _State, chain: _Chain) -> list[tuple[tuple[int, int], OpScale]]:
@@ -215,20 +224,21 @@ def _choices(op: Op, state: _State, chain: _Chain) -> list[tuple[tuple[int, int]
     if isinstance(op, ProductOp):
         left, right = state.values[op.left], state.values[op.right]
         consumed, raw = max(left[0], right[0]), left[1] + right[1]
-        for rescales in range(min(2, chain.depth - consumed) + 1):
+        for rescales in range(min(MAX_RESCALES, chain.depth - consumed) + 1):
             scale = raw - rescales * chain.prime_bits
-            if scale >= chain.waterline and raw + room <= chain.capacity(consumed):
+            if chain.holds(scale) and raw + room <= chain.capacity(consumed):
                 found.append(((consumed + rescales, scale), OpScale((), rescales)))
         return found
     sources = [state.values[source] for source, _ in op.terms]
     consumed = max(value[0] for value in sources)
     highest = max(value[1] for value in sources)
-    for rescales in range(min(2, chain.depth - consumed) + 1):
+    for rescales in range(min(MAX_RESCALES, chain.depth - consumed) + 1):
         exact = [chain.waterline + rescales * chain.prime_bits]
         free = [highest + chain.weight_bits + spare for spare in SPARE_WEIGHT_BITS]
         for raw in exact if rescales else free:
             weights = tuple(raw - value[1] for value in sources)
-            if raw + room <= chain.capacity(consumed) and min(weights) >= chain.weight_bits:
-                after = (consumed + rescales, raw - rescales * chain.prime_bits)
-                found.append((after, OpScale(weights, rescales)))
+            scale = raw - rescales * chain.prime_bits
+            fits = chain.holds(scale) and raw + room <= chain.capacity(consumed)
+            if fits and min(weights) >= chain.weight_bits:
+                found.append(((consumed + rescales, scale), OpScale(weights, rescales)))
     return found

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from circuit_graphs import GraphBuilder
-from safelight.circuit.normal_form import normal_form
+from safelight.circuit.im2col import patched
+from safelight.circuit.normal_form import AffineOp, normal_form
+from safelight.circuit.normalise import normalised
 from safelight.circuit.reference import evaluate, evaluate_all
 
 TOLERANCE = 1e-9
@@ -77,6 +79,51 @@ def test_bounds_hold(name: str) -> None:
         shorter = type(form)(form.input_shape, form.input_bound, form.ops[: len(values)])
         values.append(shorter.evaluate(values[0]))
         assert np.abs(values[-1]).max() <= op.bound + TOLERANCE, op.name
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_normalising_changes_bounds_and_no_answer(name: str) -> None:
+    builder = CASES[name]
+    form = normal_form(builder.graph(), 1.0)
+    found = normalised(form)
+    inputs = builder.inputs(7).reshape(7, -1)
+    np.testing.assert_allclose(
+        found.evaluate(inputs), form.evaluate(inputs), atol=TOLERANCE, rtol=TOLERANCE
+    )
+    assert found.ops[-1].bound == pytest.approx(form.ops[-1].bound)
+    if isinstance(form.ops[-1], AffineOp):
+        between = [op for op in found.ops[:-1] if isinstance(op, AffineOp)]
+        assert all(op.bound == pytest.approx(1.0) for op in between)
+
+
+@pytest.mark.parametrize(
+    "builder",
+    [
+        GraphBuilder((2, 6, 5)).conv(3),
+        GraphBuilder((1, 9, 8)).conv(2, (3, 2), (2, 3), (1, 0)).poly(2).dense(2),
+        GraphBuilder((3, 4, 4)).conv(2, (4, 4), bias=False),
+    ],
+)
+def test_patches_give_the_same_answers(builder: GraphBuilder) -> None:
+    graph = builder.graph()
+    inputs = builder.inputs(4)
+    patches = patched(graph, 4096)
+    assert patches is not None
+    flat = np.concatenate([inputs.reshape(4, -1), np.zeros((4, 1))], axis=1)  # −1 is the zero
+    gathered = flat[:, patches.gather].reshape(4, *patches.graph.input_shape)
+    np.testing.assert_allclose(
+        evaluate(patches.graph, gathered), evaluate(graph, inputs), atol=TOLERANCE
+    )
+
+
+def test_patches_only_where_they_are_of_use() -> None:
+    assert patched(GraphBuilder((5,)).dense(2).graph(), 4096) is None
+    assert patched(GraphBuilder((2, 4, 4)).conv(2, (1, 1)).graph(), 4096) is None
+    conv = GraphBuilder((2, 6, 6)).conv(2)
+    assert patched(conv.graph(), 2 * 9 * 16) is not None
+    assert patched(conv.graph(), 2 * 9 * 16 - 1) is None
+    shared = GraphBuilder((2, 6, 6)).conv(2, padding=(1, 1)).residual("input")
+    assert patched(shared.graph(), 4096) is None
 
 
 def test_the_reference_is_pytorchs() -> None:
