@@ -85,6 +85,7 @@ def test_keys(
     passphrase = tmp_path / "passphrase"
     passphrase.write_text("a long one, for this test only\n")
     monkeypatch.setenv("SAFELIGHT_PASSPHRASE_FILE", str(passphrase))
+    monkeypatch.setenv("SAFELIGHT_NEW_PASSPHRASE_FILE", str(passphrase))
     file = tmp_path / "clinic.key"
     made = printed(capsys, "keys", "new", str(file), "--model", "wdbc-logistic")
     jsonschema.validate(made, SCHEMAS["keys"])
