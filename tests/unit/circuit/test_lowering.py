@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from circuit_graphs import GraphBuilder, clear_logits, compiled
+from safelight.circuit.lowering import _Lowering
+from safelight.circuit.normal_form import ProductOp
+from safelight.circuit.packing import Placement
 from safelight.circuit.reference import evaluate
+from safelight.circuit.scales import OpScale
 from safelight.engine.clear import run_clear
+from safelight.errors import CompileError
 
 TOLERANCE = 1e-9
 
@@ -45,3 +52,13 @@ def test_slots_that_are_no_answer_hold_nothing_of_the_weights(records: int | Non
     answers = np.array(signature.output_slots)[:, None] + np.arange(signature.records)
     silent = np.setdiff1d(np.arange(period), answers.ravel() % period)
     assert not rows[:, silent].any()
+
+
+def test_a_packing_that_puts_factors_apart_is_refused() -> None:
+    triple = compiled(GraphBuilder((8,)).dense(8).poly(3).dense(1).graph())
+    lowering = _Lowering(triple.form, triple.plan, triple.packing)
+    value = lowering.values[0]
+    moved = replace(value, placement=Placement(value.placement.order, 8))
+    lowering.values = [value, moved]
+    with pytest.raises(CompileError, match="factors of 'p' in different places"):
+        lowering.product(ProductOp("p", (8,), 0, 1, 1.0), OpScale((), 0))
