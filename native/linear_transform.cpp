@@ -1,6 +1,7 @@
 #include "linear_transform.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <stdexcept>
 #include <string>
 
@@ -176,18 +177,41 @@ Value LinearTransform::run(const Context& context, const Value& src, const KeySe
   }
   std::vector<Value> sums;
   Value out = inner_sums(context, src, keys, digits, sums);
-  size_t next = 0;
-  bool accumulate = !out.empty();
-  if (!accumulate) out = make_value(context, level_, true);
+  std::vector<const SwitchKey*> giant_keys;
   for (const Giant& giant : giants_) {
-    if (giant.element == 1) continue;
-    const Value& sum = sums[next++];
+    if (giant.element != 1) giant_keys.push_back(&keys.rotation(giant.element));
+  }
+  const auto turn = [&](size_t g, bool accumulate, Value& into) {
+    const Value& sum = sums[g];
     const Decomposition decomposition =
         sum.extended ? decompose_extended(context, sum.rows[1], level_, digits)
-                     : decompose(context, sum.rows[1], level_,
-                                 digits, nullptr);
-    switch_into(context, decomposition, keys.rotation(giant.element), &sum, accumulate, out);
-    accumulate = true;
+                     : decompose(context, sum.rows[1], level_, digits, nullptr);
+    switch_into(context, decomposition, *giant_keys[g], &sum, accumulate, into);
+  };
+
+  // Where there are enough giant steps, each is one thread's work from begin to end and every
+  // thread sums its own: fewer meetings than sharing each of them.
+  const size_t shares = sums.size() >= 2 * threads() ? threads() : 1;
+  std::vector<Value> partial(shares);
+  if (!out.empty()) partial[0] = std::move(out);
+  std::atomic<size_t> next{0};
+  const auto work = [&](size_t share) {
+    Value& into = partial[share];
+    bool accumulate = !into.empty();
+    for (size_t g = next++; g < sums.size(); g = next++) {
+      if (into.empty()) into = make_value(context, level_, true);
+      turn(g, accumulate, into);
+      accumulate = true;
+    }
+  };
+  if (shares == 1) {
+    work(0);
+  } else {
+    parallel_for(shares, work);
+  }
+  for (Value& value : partial) {
+    if (value.empty()) continue;
+    out = out.empty() ? std::move(value) : add(context, out, value);
   }
   return out;
 }

@@ -68,7 +68,7 @@ class Pool {
   }
 
   void run(size_t count, void (*body)(void*, size_t), void* context) {
-    if (count <= 1 || threads() == 1) {
+    if (count <= 1 || threads() == 1 || inside_) {
       for (size_t i = 0; i < count; ++i) body(context, i);
       return;
     }
@@ -98,6 +98,7 @@ class Pool {
 
  private:
   void drain(Loop& loop) {
+    const Inside inside;
     for (;;) {
       const size_t i = loop.next.fetch_add(1, std::memory_order_relaxed);
       if (i >= loop.count) return;
@@ -109,6 +110,13 @@ class Pool {
       }
     }
   }
+
+  // Loops inside a task run on the task's own thread.
+  static thread_local bool inside_;
+  struct Inside {
+    Inside() { inside_ = true; }
+    ~Inside() { inside_ = false; }
+  };
 
   // A loop with work left, if there is a place to help it from. The mutex is held.
   Loop* joinable() {
@@ -157,6 +165,8 @@ class Pool {
   uint64_t next_ticket_ = 0;
   uint64_t served_ = 0;
 };
+
+thread_local bool Pool::inside_ = false;
 
 // Workers run until the process ends, so the pool is never destroyed. A forked child has no
 // workers: it gets a pool of its own, with one thread until it asks for more.
