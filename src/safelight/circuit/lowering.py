@@ -123,6 +123,12 @@ class _Lowering:
 
     def product(self, op: ProductOp, op_scale: OpScale) -> None:
         left, right = self.values[op.left], self.values[op.right]
+        ours, theirs = left.placement, right.placement
+        if ours.period != theirs.period or (ours.order.base != theirs.order.base).any():
+            raise CompileError(  # the search never does this; a recorded packing may
+                f"the packing puts the factors of {op.name!r} in different places",
+                hint="record the packing of this model again: safelight compile MODEL --record",
+            )
         level = min(left.level, right.level)
         first = self._at_level(left, level, op.name)
         second = first if op.left == op.right else self._at_level(right, level, op.name)
