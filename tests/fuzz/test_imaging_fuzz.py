@@ -37,7 +37,7 @@ SEEDS = {
     "dicom JPEG-LS": build_dicom(_GREY, encode=JPEGLSLossless),
     "nifti 1": build_nifti(_VOLUME, slope=2.0),
     "nifti 2": build_nifti(_VOLUME.astype(np.float64), version=2, endian=">"),
-    "nifti gzip": gzip.compress(build_nifti(_VOLUME)),
+    "nifti gzip": gzip.compress(build_nifti(_VOLUME), mtime=0),
     "png": build_picture(_NOISE),
     "jpeg": build_picture(_NOISE, "JPEG"),
     "tiff": build_picture(_NOISE, "TIFF"),
