@@ -149,7 +149,7 @@ def _chains(
 
 
 def _search(form: NormalForm, chain: _Chain) -> tuple[OpScale, ...] | None:
-    """Breadth-first over operations; of states with equal live values the finest is kept."""
+    """Breadth-first over operations; of states with equal live values the best is kept."""
     output_bits = chain.waterline + _room(form.ops[-1].bound)
     if _needed_bits(form, chain) > chain.capacity(0) or output_bits > chain.first_bits:
         return None
@@ -166,7 +166,7 @@ def _search(form: NormalForm, chain: _Chain) -> tuple[OpScale, ...] | None:
                 )
                 found = _State(values, (*state.plan, op_scale))
                 known = following.get(values)
-                if known is None or _fineness(found.plan) > _fineness(known.plan):
+                if known is None or _merit(found.plan) > _merit(known.plan):
                     following[values] = found
         states = following
     # the output drops to level 0, where it must fit as well
@@ -174,7 +174,7 @@ def _search(form: NormalForm, chain: _Chain) -> tuple[OpScale, ...] | None:
     ended = [s for s in states.values() if s.values[-1][1] + last <= chain.first_bits]
     if not ended:
         return None
-    return max(ended, key=lambda state: _fineness(state.plan)).plan
+    return max(ended, key=lambda state: _merit(state.plan)).plan
 
 
 def _last_reads(form: NormalForm) -> list[int]:
@@ -203,10 +203,13 @@ def _needed_bits(form: NormalForm, chain: _Chain) -> float:
     return needed
 
 
-def _fineness(plan: tuple[OpScale, ...]) -> tuple[int, int]:
-    """Orders feasible plans: by the coarsest weights, then by all of them."""
-    weights = [min(op.weight_bits) for op in plan if op.weight_bits]
-    return min(weights, default=0), sum(weights)
+def _merit(plan: tuple[OpScale, ...]) -> tuple[int, int]:
+    """Orders feasible plans: early rescaling, which makes all that follows cheaper; then weights.
+
+    The least weight is what the chain asked for, so no plan is coarser than another by much.
+    """
+    early = sum((len(plan) - index) * op.rescales for index, op in enumerate(plan))
+    return early, sum(min(op.weight_bits) for op in plan if op.weight_bits)
 
 
 def _room(bound: float) -> float:
