@@ -72,9 +72,10 @@ KeyProduct key_product(const Context& context, const Decomposition& decompositio
                        const SwitchKey& key, size_t row, size_t extra_terms);
 
 // out = σ(Σ digit ⊙ key + addends): an extended value. `addend` joins component 0 before the
-// automorphism (a value that is not extended is multiplied by P first).
+// automorphism (a value that is not extended is multiplied by P first); `base`, if any, is an
+// extended value that joins both after it, and may be `out` itself.
 void switch_into(const Context& context, const Decomposition& decomposition, const SwitchKey& key,
-                 const Value* addend, bool accumulate, Value& out);
+                 const Value& addend, const Value* base, Value& out);
 
 // The same for several keys, each result divided by P at once: row by row, so that one row's
 // digits and tables stay in the cache for all keys.

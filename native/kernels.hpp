@@ -71,7 +71,8 @@ struct KeyProduct {
   const uint64_t* addend;     // null, or a row added to component 0 before the automorphism
   const uint64_t* addend1;    // null, or the same for component 1
   uint64_t addend_operand;    // operand by which they are multiplied; 0: added as they are
-  uint32_t accumulate;        // add to the outputs
+  const uint64_t* base0;      // null, or rows to add to the outputs
+  const uint64_t* base1;
 };
 
 // Σ_terms plaintext ⊙ baby step, for one giant step.

@@ -119,7 +119,7 @@ KeyProduct key_product(const Context& context, const Decomposition& decompositio
 }
 
 void switch_into(const Context& context, const Decomposition& decomposition, const SwitchKey& key,
-                 const Value* addend, bool accumulate, Value& out) {
+                 const Value& addend, const Value* base, Value& out) {
   const size_t level = decomposition.level;
   if (key.level < level) throw std::invalid_argument("a key is trimmed below the level");
   const size_t chunks = context.n / kChunk;
@@ -127,12 +127,15 @@ void switch_into(const Context& context, const Decomposition& decomposition, con
   parallel_for((level + 2) * parts, [&](size_t task) {
     const size_t j = task / parts, part = task % parts;
     const size_t prime = context.prime_of_row(j, level);
-    KeyProduct product = key_product(context, decomposition, key, j, addend == nullptr ? 0 : 1);
-    if (addend != nullptr && (addend->extended || j <= level)) {
-      product.addend = addend->rows[0][j];
-      product.addend_operand = addend->extended ? 0 : context.special_operand[j];
+    KeyProduct product = key_product(context, decomposition, key, j, 1);
+    if (addend.extended || j <= level) {
+      product.addend = addend.rows[0][j];
+      product.addend_operand = addend.extended ? 0 : context.special_operand[j];
     }
-    product.accumulate = accumulate ? 1 : 0;
+    if (base != nullptr) {
+      product.base0 = base->rows[0][j];
+      product.base1 = base->rows[1][j];
+    }
     context.k.key_product(product, out.rows[0][j], out.rows[1][j], chunks * part / parts,
                           chunks * (part + 1) / parts, context.moduli[prime]);
   });

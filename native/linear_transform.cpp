@@ -186,7 +186,7 @@ Value LinearTransform::run(const Context& context, const Value& src, const KeySe
     const Decomposition decomposition =
         sum.extended ? decompose_extended(context, sum.rows[1], level_, digits)
                      : decompose(context, sum.rows[1], level_, digits, nullptr);
-    switch_into(context, decomposition, *giant_keys[g], &sum, accumulate, into);
+    switch_into(context, decomposition, *giant_keys[g], sum, accumulate ? &into : nullptr, into);
   };
 
   // Where there are enough giant steps, each is one thread's work from begin to end and every

@@ -30,7 +30,7 @@ struct Products {
   // One chunk of Σ digit ⊙ key; out0 and out1 point at the chunk.
   template <uint32_t kBits>
   static inline void key_chunk(const KeyProduct& p, uint64_t* out0, uint64_t* out1, size_t chunk,
-                               bool accumulate, const Field& field) {
+                               const Field& field) {
     const uint8_t* key = p.key + chunk * (kChunk / kGroup) * p.key_group_bytes;
     for (size_t v = 0; v < chunk_vectors; v += U) {
       typename L::Sum sum0[U], sum1[U];
@@ -87,9 +87,10 @@ struct Products {
         }
         uint64_t* at0 = out0 + (v + u) * W;
         uint64_t* at1 = out1 + (v + u) * W;
-        if (accumulate) {
-          r0 = L::add(r0, L::load(at0), field);
-          r1 = L::add(r1, L::load(at1), field);
+        if (p.base0 != nullptr) {
+          const size_t at = chunk * kChunk + (v + u) * W;
+          r0 = L::add(r0, L::load(p.base0 + at), field);
+          r1 = L::add(r1, L::load(p.base1 + at), field);
         }
         L::store(at0, r0);
         L::store(at1, r1);
@@ -102,11 +103,9 @@ struct Products {
     const Field field(m);
     for (size_t chunk = chunk_begin; chunk < chunk_end; ++chunk) {
       if (p.operand_bits == 48) {
-        key_chunk<48>(p, out0 + chunk * kChunk, out1 + chunk * kChunk, chunk, p.accumulate != 0,
-                     field);
+        key_chunk<48>(p, out0 + chunk * kChunk, out1 + chunk * kChunk, chunk, field);
       } else {
-        key_chunk<L::wide_operand_bits>(p, out0 + chunk * kChunk, out1 + chunk * kChunk, chunk, p.accumulate != 0,
-                     field);
+        key_chunk<L::wide_operand_bits>(p, out0 + chunk * kChunk, out1 + chunk * kChunk, chunk, field);
       }
     }
   }
@@ -164,9 +163,9 @@ struct Products {
             L::store(out + kChunk + v, L::load(baby.addend + chunk * kChunk + v));
           }
         } else if (baby.operand_bits == 48) {
-          key_chunk<48>(baby, out, out + kChunk, chunk, false, field);
+          key_chunk<48>(baby, out, out + kChunk, chunk, field);
         } else {
-          key_chunk<L::wide_operand_bits>(baby, out, out + kChunk, chunk, false, field);
+          key_chunk<L::wide_operand_bits>(baby, out, out + kChunk, chunk, field);
         }
       }
       const uint8_t* plain = row.plain + chunk * row.plain_chunk_bytes;

@@ -1,7 +1,6 @@
 #include "program.hpp"
 
 #include <chrono>
-#include <cstring>
 #include <stdexcept>
 
 #include "thread_pool.hpp"
@@ -58,16 +57,6 @@ class Registers {
   std::vector<size_t> uses_;
 };
 
-Value copy_of(const Context& context, const Value& value) {
-  Value out = make_value(context, value.level, value.extended);
-  for (size_t c = 0; c < 2; ++c) {
-    for (size_t j = 0; j < value.rows[c].size(); ++j) {
-      std::memcpy(out.rows[c][j], value.rows[c][j], context.n * sizeof(uint64_t));
-    }
-  }
-  return out;
-}
-
 Value rotate_and_sum(const Context& context, Value value, const std::vector<uint64_t>& elements,
                      const KeySet& keys, Digits digits) {
   for (const uint64_t element : elements) {
@@ -79,9 +68,9 @@ Value rotate_and_sum(const Context& context, Value value, const std::vector<uint
     const Decomposition decomposition =
         value.extended ? decompose_extended(context, value.rows[1], value.level, digits)
                        : decompose(context, value.rows[1], value.level, digits, nullptr);
-    // the rotation reads all over the sum while it is written
-    Value out = value.extended ? copy_of(context, value) : multiply_special(context, value);
-    switch_into(context, decomposition, key, &value, true, out);
+    const Value base = multiply_special(context, value);
+    Value out = make_value(context, value.level, true);
+    switch_into(context, decomposition, key, value, &base, out);
     value = std::move(out);
   }
   return value;

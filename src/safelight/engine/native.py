@@ -56,8 +56,15 @@ def _default_threads() -> None:
 
 
 def simd() -> str:
-    """The arithmetic path in use: ``ifma``, ``avx2`` or ``portable``."""
-    return str(_native.simd())
+    """The arithmetic path in use: ``ifma``, ``avx2`` or ``portable``.
+
+    Raises:
+        ProgramError: ``SAFELIGHT_SIMD`` names a path that this machine cannot run.
+    """
+    try:
+        return str(_native.simd())
+    except RuntimeError as exc:
+        raise ProgramError(str(exc), hint="unset SAFELIGHT_SIMD") from exc
 
 
 @dataclass(frozen=True)
