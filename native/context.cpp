@@ -130,8 +130,7 @@ void Context::make_tables(size_t prime) {
   std::vector<uint64_t> untwist_w(n), untwist_w2(n);
   const auto row_bits = static_cast<unsigned>(std::countr_zero(rows));
   for (size_t r = 0; r < rows; ++r) {
-    row_twist[r] =
-        make_constant(k.path, m, multiply_mod(inverse_power(row * r), n_inverse, m.q));
+    row_twist[r] = make_constant(k.path, m, multiply_mod(inverse_power(row * r), n_inverse, m.q));
     const size_t e = 2 * reverse_bits(r, row_bits) + 1;
     for (size_t c = 0; c < row; ++c) {
       const Constant factor = make_constant(k.path, m, inverse_power(c * e));

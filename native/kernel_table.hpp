@@ -2,7 +2,8 @@
 #pragma once
 
 #include "kernels.hpp"
-#include "ntt_template.hpp"
+#include "ntt_forward.hpp"
+#include "ntt_inverse.hpp"
 #include "product_template.hpp"
 #include "row_template.hpp"
 
@@ -15,12 +16,12 @@ constexpr Kernels make_kernels(Path path, const char* name) {
       .name = name,
       .log_width = L::log_width,
       .wide_operand_bits = L::wide_operand_bits,
-      .row_words = Ntt<L>::tail_block,
+      .row_words = NttPlan<L>::tail_block,
       .import_row = Rows<L>::import_row,
       .export_row = Rows<L>::export_row,
-      .forward = Ntt<L>::forward,
-      .forward_subtract = Ntt<L>::forward_subtract,
-      .inverse = Ntt<L>::inverse,
+      .forward = ForwardNtt<L>::forward,
+      .forward_subtract = ForwardNtt<L>::forward_subtract,
+      .inverse = InverseNtt<L>::inverse,
       .copy_strided = Rows<L>::copy_strided,
       .add = Rows<L>::add,
       .subtract_scale = Rows<L>::subtract_scale,

@@ -39,39 +39,39 @@ inline constexpr size_t kWorkPad = 8;
 inline constexpr size_t work_words(size_t n) { return n + 16 * kWorkPad; }
 
 struct NttTables {
-  const Constant* roots;           // ψ^brv(i), for stages with one factor a block
-  const uint64_t* tail;            // factors of the stages inside a vector, ready for lanes
-  // Inverse transforms; a row is a tail block of B words (see ntt_template.hpp).
-  const Constant* inverse_small;   // [t + j]: ω_2t^-j for t below a vector
-  const uint64_t* inverse_w;       // the same for t from a vector to half a row, for lanes
+  const Constant* roots;  // ψ^brv(i), for stages with one factor a block
+  const uint64_t* tail;   // factors of the stages inside a vector, ready for lanes
+  // Inverse transforms; a row is a tail block of B words (see ntt_inverse.hpp).
+  const Constant* inverse_small;  // [t + j]: ω_2t^-j for t below a vector
+  const uint64_t* inverse_w;      // the same for t from a vector to half a row, for lanes
   const uint64_t* inverse_w2;
-  const uint64_t* untwist_w;       // ψ^(−c (2 brv(r) + 1)) for column c of row r, for lanes
+  const uint64_t* untwist_w;  // ψ^(−c (2 brv(r) + 1)) for column c of row r, for lanes
   const uint64_t* untwist_w2;
-  const Constant* inverse_rows;    // [g + j]: ω_2g^-j for rows g apart
-  const Constant* row_twist;       // ψ^(−B r) / N
+  const Constant* inverse_rows;  // [g + j]: ω_2g^-j for rows g apart
+  const Constant* row_twist;     // ψ^(−B r) / N
 };
 
 // x → x^g in bit-reversed order: whole vectors move, lanes are permuted inside.
 struct GaloisMap {
-  const uint32_t* blocks;         // for each vector: source vector · width + pattern
-  const uint64_t* lanes;          // for each pattern: the lane indices as `permute` takes them
-  const uint8_t* inverse_index;   // for each pattern: the lane that each lane comes from, inverted
+  const uint32_t* blocks;        // for each vector: source vector · width + pattern
+  const uint64_t* lanes;         // for each pattern: the lane indices as `permute` takes them
+  const uint8_t* inverse_index;  // for each pattern: the lane that each lane comes from, inverted
 };
 
 // Σ_i digit_i ⊙ key_i for both components of a key, and the automorphism of the result.
 struct KeyProduct {
-  const uint64_t* digits;     // lazy; vector s of digit i at (s · digit_stride + i) · width
+  const uint64_t* digits;  // lazy; vector s of digit i at (s · digit_stride + i) · width
   uint32_t digit_count;
   uint32_t digit_stride;
-  const uint8_t* key;         // operands, [group][digit][component][32]
+  const uint8_t* key;  // operands, [group][digit][component][32]
   size_t key_group_bytes;
-  uint32_t operand_bits;      // 48, 52 or 64
-  uint32_t steps;             // halvings of the result; 0 leaves it lazy
-  const GaloisMap* map;       // null: identity
-  const uint64_t* addend;     // null, or a row added to component 0 before the automorphism
-  const uint64_t* addend1;    // null, or the same for component 1
-  uint64_t addend_operand;    // operand by which they are multiplied; 0: added as they are
-  const uint64_t* base0;      // null, or rows to add to the outputs
+  uint32_t operand_bits;    // 48, 52 or 64
+  uint32_t steps;           // halvings of the result; 0 leaves it lazy
+  const GaloisMap* map;     // null: identity
+  const uint64_t* addend;   // null, or a row added to component 0 before the automorphism
+  const uint64_t* addend1;  // null, or the same for component 1
+  uint64_t addend_operand;  // operand by which they are multiplied; 0: added as they are
+  const uint64_t* base0;    // null, or rows to add to the outputs
   const uint64_t* base1;
 };
 
@@ -86,14 +86,14 @@ struct GiantStep {
 
 // One row of a linear transform: baby steps, then one inner sum for each giant step.
 struct LinearRow {
-  const KeyProduct* babies;        // key == null: digits is component 0 and addend component 1
+  const KeyProduct* babies;  // key == null: digits is component 0 and addend component 1
   uint32_t baby_count;
   const GiantStep* giants;
   uint32_t giant_count;
-  const uint8_t* plain;            // operands, [chunk][giant step][group][term][32]
+  const uint8_t* plain;  // operands, [chunk][giant step][group][term][32]
   size_t plain_chunk_bytes;
   uint32_t operand_bits;
-  uint64_t* scratch;               // baby_count · 2 · 64 words
+  uint64_t* scratch;  // baby_count · 2 · 64 words
 };
 
 // Where a row's operands go.
@@ -109,7 +109,7 @@ struct Kernels {
   const char* name;
   uint32_t log_width;
   uint32_t wide_operand_bits;  // of operands that do not fit 48 bits
-  uint32_t row_words;  // B of the transforms
+  uint32_t row_words;          // B of the transforms
 
   void (*import_row)(uint64_t* dst, const uint64_t* src, size_t n);
   // From reduced or lazy words to integers in [0, q).
@@ -146,7 +146,8 @@ struct Kernels {
   void (*multiply_operand)(uint64_t* dst, const uint64_t* src, const uint8_t* operands,
                            uint32_t operand_bits, size_t n, const Modulus& m);
   // Integers below q to operands. With a map, lanes are put where `key_product` needs them.
-  void (*store_operands)(const OperandLayout& dst, const uint64_t* src, const GaloisMap* map, size_t n, const Modulus& m);
+  void (*store_operands)(const OperandLayout& dst, const uint64_t* src, const GaloisMap* map,
+                         size_t n, const Modulus& m);
 
   void (*key_product)(const KeyProduct& product, uint64_t* out0, uint64_t* out1, size_t chunk_begin,
                       size_t chunk_end, const Modulus& m);

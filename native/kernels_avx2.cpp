@@ -99,10 +99,9 @@ struct Avx2Lanes {
       const __m256i spread =  // odd lanes start at half a byte
           _mm256_set_epi8(-1, 12, 11, 10, 9, 8, 7, 6, -1, 6, 5, 4, 3, 2, 1, 0,  //
                           -1, 12, 11, 10, 9, 8, 7, 6, -1, 6, 5, 4, 3, 2, 1, 0);
-      const __m256i shifted = _mm256_srlv_epi64(_mm256_shuffle_epi8(both, spread),
-                                                _mm256_set_epi64x(4, 0, 4, 0));
-      return from_integers(
-          _mm256_and_si256(shifted, _mm256_set1_epi64x((int64_t{1} << 52) - 1)));
+      const __m256i shifted =
+          _mm256_srlv_epi64(_mm256_shuffle_epi8(both, spread), _mm256_set_epi64x(4, 0, 4, 0));
+      return from_integers(_mm256_and_si256(shifted, _mm256_set1_epi64x((int64_t{1} << 52) - 1)));
     }
   }
 
@@ -120,7 +119,8 @@ struct Avx2Lanes {
     } else if constexpr (kMode == Lift::signs) {
       const auto bits = static_cast<long long>(lifting.flips[position / 8] >> (position % 8));
       const __m256i bit = _mm256_set_epi64x(8, 4, 2, 1);
-      const __m256i chosen = _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(bits), bit), bit);
+      const __m256i chosen =
+          _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(bits), bit), bit);
       const Vec nonzero = _mm256_cmp_pd(x, _mm256_setzero_pd(), _CMP_NEQ_OQ);
       const Vec flip = _mm256_and_pd(_mm256_castsi256_pd(chosen), nonzero);
       return _mm256_add_pd(x, _mm256_and_pd(flip, lifting.addend));

@@ -92,10 +92,10 @@ struct IfmaLanes {
   static Vec load_operand(const uint8_t* p) {
     const Vec x = _mm512_loadu_si512(p);
     if constexpr (kBits == 48) {
-      const Vec index = _mm512_set_epi8(
-          0, 0, 47, 46, 45, 44, 43, 42, 0, 0, 41, 40, 39, 38, 37, 36, 0, 0, 35, 34, 33, 32, 31, 30,
-          0, 0, 29, 28, 27, 26, 25, 24, 0, 0, 23, 22, 21, 20, 19, 18, 0, 0, 17, 16, 15, 14, 13, 12,
-          0, 0, 11, 10, 9, 8, 7, 6, 0, 0, 5, 4, 3, 2, 1, 0);
+      const Vec index = _mm512_set_epi8(0, 0, 47, 46, 45, 44, 43, 42, 0, 0, 41, 40, 39, 38, 37, 36,
+                                        0, 0, 35, 34, 33, 32, 31, 30, 0, 0, 29, 28, 27, 26, 25, 24,
+                                        0, 0, 23, 22, 21, 20, 19, 18, 0, 0, 17, 16, 15, 14, 13, 12,
+                                        0, 0, 11, 10, 9, 8, 7, 6, 0, 0, 5, 4, 3, 2, 1, 0);
       return _mm512_maskz_permutexvar_epi8(0x3f3f3f3f3f3f3f3fULL, index, x);
     } else {
       static_assert(kBits == 52);

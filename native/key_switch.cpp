@@ -56,8 +56,8 @@ SwitchKey load_switch_key(const Context& context, size_t level, uint64_t element
     const size_t part_bytes = context.operand_bytes(prime, kGroup);
     const size_t group_stride = digits * 2 * part_bytes;
     for (size_t part = 0; part < digits * 2; ++part) {
-      const OperandLayout layout{row + part * part_bytes, kChunk / kGroup * group_stride, group_stride,
-                                 bits};
+      const OperandLayout layout{row + part * part_bytes, kChunk / kGroup * group_stride,
+                                 group_stride, bits};
       context.k.store_operands(layout, residues + (part * rows + j) * n, map, n,
                                context.moduli[prime]);
     }

@@ -17,8 +17,8 @@ const SwitchKey& KeySet::rotation(uint64_t element) const {
   return found->second;
 }
 
-LinearTransform::LinearTransform(const Context& context, size_t level,
-                                 std::vector<uint64_t> babies, std::vector<Giant> giants)
+LinearTransform::LinearTransform(const Context& context, size_t level, std::vector<uint64_t> babies,
+                                 std::vector<Giant> giants)
     : level_(level), babies_(std::move(babies)), giants_(std::move(giants)) {
   if (level > context.max_level() || babies_.empty() || giants_.empty()) {
     throw std::invalid_argument("a linear transform without diagonals, or above the top level");
@@ -56,8 +56,8 @@ void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t 
   }
   const uint32_t baby = giants_[giant].babies[term];
   // What joins the extended basis without a key switch carries the factor P here.
-  const bool times_special = rotates_before_ ? babies_[baby] == 1
-                                             : rotates_after_ && giants_[giant].element == 1;
+  const bool times_special =
+      rotates_before_ ? babies_[baby] == 1 : rotates_after_ && giants_[giant].element == 1;
   for (size_t j = 0; j < rows_.size(); ++j) {
     if (!in_row(j, baby)) continue;
     // terms of the giant steps before, of this one, and of this one before this term
@@ -72,8 +72,7 @@ void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t 
     }
     const size_t prime = context.prime_of_row(j, level_);
     const Modulus& m = context.moduli[prime];
-    const uint64_t factor =
-        times_special ? context.moduli[context.special()].q % m.q : uint64_t{1};
+    const uint64_t factor = times_special ? context.moduli[context.special()].q % m.q : uint64_t{1};
     uint64_t* row = thread_scratch(3, context.n);
     encode_row(context, prime, coefficients, factor, row);
     const OperandLayout layout{
@@ -148,7 +147,8 @@ Value LinearTransform::inner_sums(const Context& context, const Value& src, cons
       }
       const size_t count = indices.size() - first;
       giants[g] = {indices.data() + first, static_cast<uint32_t>(count),
-                   context.reduced_steps(prime, count, unreduced), outs[g]->rows[0][j], outs[g]->rows[1][j]};
+                   context.reduced_steps(prime, count, unreduced), outs[g]->rows[0][j],
+                   outs[g]->rows[1][j]};
     }
     LinearRow row{};
     row.babies = babies.data();

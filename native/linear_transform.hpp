@@ -54,9 +54,9 @@ class LinearTransform {
   size_t level_;
   std::vector<uint64_t> babies_;
   std::vector<Giant> giants_;
-  bool rotates_before_;  // some baby step is not 0: sums are in the extended basis
-  bool rotates_after_;   // some giant step is not 0
-  std::vector<size_t> terms_;   // for each row
+  bool rotates_before_;        // some baby step is not 0: sums are in the extended basis
+  bool rotates_after_;         // some giant step is not 0
+  std::vector<size_t> terms_;  // for each row
   Slab slab_;
   std::vector<uint8_t*> rows_;  // operands: [chunk][giant step][group][term][32]
 };

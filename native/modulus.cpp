@@ -61,8 +61,7 @@ Constant make_constant(Path path, const Modulus& modulus, uint64_t value) {
       const auto w = static_cast<double>(centred);
       return {std::bit_cast<uint64_t>(w), std::bit_cast<uint64_t>(w / modulus.q_double)};
     }
-    case Path::portable:
-      break;
+    case Path::portable: break;
   }
   return {value, static_cast<uint64_t>((static_cast<Wide>(value) << 64) / modulus.q)};
 }

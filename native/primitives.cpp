@@ -128,8 +128,8 @@ void encode_row(const Context& context, size_t prime, const double* coefficients
     residues[i] = coefficients[i] < 0 && residue != 0 ? m.q - residue : residue;
   }
   context.k.import_row(residues, residues, n);
-  context.k.forward(transformed, 1, residues, Lift{}, thread_scratch(0, work_words(n)), context.tables[prime],
-                    m);
+  context.k.forward(transformed, 1, residues, Lift{}, thread_scratch(0, work_words(n)),
+                    context.tables[prime], m);
   context.k.export_row(transformed, transformed, n, m);
 }
 

@@ -44,15 +44,15 @@ struct Products {
         block[u] = p.map == nullptr ? static_cast<uint32_t>(at * W) : p.map->blocks[at];
         digits[u] = p.digits + (block[u] / W) * p.digit_stride * W;
       }
-      const uint8_t* at_key = key + v / group_vectors * p.key_group_bytes + bytes(kBits, v % group_vectors * W);
+      const uint8_t* at_key =
+          key + v / group_vectors * p.key_group_bytes + bytes(kBits, v % group_vectors * W);
       for (uint32_t i = 0; i < p.digit_count; ++i) {
 #pragma GCC unroll 4
         for (size_t u = 0; u < U; ++u) {
           const Vec x = L::load(digits[u] + i * W);
           sum0[u].add(x, L::template load_operand<kBits>(at_key + bytes(kBits, u * W)), field);
-          sum1[u].add(
-              x, L::template load_operand<kBits>(at_key + bytes(kBits, kGroup + u * W)),
-              field);
+          sum1[u].add(x, L::template load_operand<kBits>(at_key + bytes(kBits, kGroup + u * W)),
+                      field);
         }
         prefetch<bytes(kBits, 2 * kGroup)>(at_key);
         at_key += bytes(kBits, 2 * kGroup);
@@ -105,7 +105,8 @@ struct Products {
       if (p.operand_bits == 48) {
         key_chunk<48>(p, out0 + chunk * kChunk, out1 + chunk * kChunk, chunk, field);
       } else {
-        key_chunk<L::wide_operand_bits>(p, out0 + chunk * kChunk, out1 + chunk * kChunk, chunk, field);
+        key_chunk<L::wide_operand_bits>(p, out0 + chunk * kChunk, out1 + chunk * kChunk, chunk,
+                                        field);
       }
     }
   }

@@ -144,8 +144,7 @@ Value Program::run(const KeySet& keys, const Value& input, Digits digits,
   return registers.plain(output_);
 }
 
-std::vector<double> Program::profile(const KeySet& keys, const Value& input,
-                                     Digits digits) const {
+std::vector<double> Program::profile(const KeySet& keys, const Value& input, Digits digits) const {
   std::vector<double> times;
   auto last = std::chrono::steady_clock::now();
   const auto mark = [&](size_t i, size_t) {

@@ -117,7 +117,7 @@ struct Rows {
 
   template <uint32_t kBits>
   static void multiply_operand_bits(uint64_t* dst, const uint64_t* src, const uint8_t* operands,
-                                     size_t n, const Modulus& m) {
+                                    size_t n, const Modulus& m) {
     const Field field(m);
     for (size_t v = 0; v < n; v += W) {
       typename L::Sum sum;
@@ -136,8 +136,8 @@ struct Rows {
     }
   }
 
-  static void store_operands(const OperandLayout& layout, const uint64_t* src,
-                             const GaloisMap* map, size_t n, const Modulus& m) {
+  static void store_operands(const OperandLayout& layout, const uint64_t* src, const GaloisMap* map,
+                             size_t n, const Modulus& m) {
     const Field field(m);
     const Factor factor = L::broadcast(m.to_operand);
     for (size_t v = 0; v < n; v += W) {

@@ -179,9 +179,8 @@ Pool& pool() {
     if (current.compare_exchange_strong(found, made)) {
 #if defined(__linux__) || defined(__APPLE__)
       static std::once_flag once;
-      std::call_once(once, [] {
-        pthread_atfork(nullptr, nullptr, [] { current.store(nullptr); });
-      });
+      std::call_once(once,
+                     [] { pthread_atfork(nullptr, nullptr, [] { current.store(nullptr); }); });
 #endif
       return *made;
     }

@@ -28,7 +28,8 @@ void parallel_for(size_t count, void (*body)(void*, size_t), void* context);
 }
 
 // Calls body(0) … body(count − 1), each once, in any order and on several threads.
-// The first exception is rethrown when all have ended. Inside another loop's task it is a plain loop.
+// The first exception is rethrown when all have ended. Inside another loop's task it is a plain
+// loop.
 template <class Body>
 void parallel_for(size_t count, Body&& body) {
   detail::parallel_for(
