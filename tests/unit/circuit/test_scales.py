@@ -109,6 +109,8 @@ def test_polynomials_of_high_degree_are_refused_by_name() -> None:
 # ring, prime sizes, log2 of the input's scale, rescalings of each operation
 GOLDEN = {
     "wdbc-logistic": (4096, (36, 33, 37), 26, (1,)),
+    "cxr-pneumonia-28": (16384, (50, 50, 50, 50, 50, 50), 30, (1, 0, 1, 0, 1, 0, 1)),
+    "cxr-pneumonia-28-fast": (8192, (40, 43, 43, 43, 45), 26, (1, 0, 1, 0, 1)),
 }
 
 
