@@ -106,12 +106,12 @@ def _ours(
     from safelight import _native
     from safelight.ckks.ciphertext import EvaluationKeys
     from safelight.ckks.secret import RELINEARIZATION, SecretKeys
-    from safelight.engine.native import NativeEngine
+    from safelight.engine.native import NativeEngine, set_threads
     from safelight.wire.ciphertext import encode_ciphertext
     from safelight.wire.keys import encode_key
 
     signature, program = compiled.signature, compiled.program
-    _native.set_threads(threads)
+    set_threads(threads)
     secret = SecretKeys.generate(program.parameters)
     made = dict(secret.evaluation_keys(compiled.requirements))
     key_bytes = sum(len(encode_key(element, key)) for element, key in made.items())
