@@ -53,32 +53,46 @@ struct SwitchKey {
 SwitchKey load_switch_key(const Context& context, size_t level, uint64_t element,
                           const uint64_t* residues, Slab& slab);
 
-// The digits of a polynomial modulo every prime of the extended basis, transformed and interleaved
-// as KeyProduct reads them. Shared by all rotations of one ciphertext.
+// The digits of a polynomial, as coefficients. Modulo each prime of the extended basis they are
+// transformed when that row's turn comes and used while they are in the cache, by all rotations
+// that share them.
 struct Decomposition {
   size_t level = 0;
-  Rows2D rows;  // level + 2 rows of (level + 1) N words
+  Rows2D coefficients;  // level + 1 rows (and one that is no digit, if extended)
+  Lift::Mode mode = Lift::centred;
+  const Galois* rotation = nullptr;
+  std::vector<uint64_t*> transformed;  // digit i modulo its own prime, where that is known
 };
 
-// `c1`: level + 1 rows. `rotation`: with Digits::seal, the automorphism that is to follow.
+// `c1`: level + 1 rows, which stay alive as long as the result. `rotation`: with Digits::seal, the
+// automorphism that is to follow.
 Decomposition decompose(const Context& context, const std::vector<uint64_t*>& c1, size_t level,
                         Digits digits, const Galois* rotation);
 // Of P^-1 times level + 2 rows in the extended basis.
 Decomposition decompose_extended(const Context& context, const std::vector<uint64_t*>& c1,
                                  size_t level, Digits digits);
+// One row of digits, interleaved as KeyProduct reads them: (level + 1) N words.
+void transform_digits(const Context& context, const Decomposition& decomposition, size_t row,
+                      uint64_t* digits);
 
-// What one row of a key switch reads; `digits_rows` is the decomposition.
+// What one row of a key switch reads.
 KeyProduct key_product(const Context& context, const Decomposition& decomposition,
-                       const SwitchKey& key, size_t row, size_t extra_terms);
+                       const uint64_t* digits, const SwitchKey& key, size_t row);
 
-// out = σ(Σ digit ⊙ key + addends): an extended value. `addend` joins component 0 before the
-// automorphism (a value that is not extended is multiplied by P first); `base`, if any, is an
-// extended value that joins both after it, and may be `out` itself.
+// Rows that join component 0 (or both) of a key switch before the automorphism: of a value, which
+// is multiplied by P first if it is not extended.
+struct Addend {
+  bool extended = false;
+  const std::vector<uint64_t*>* rows0 = nullptr;
+  const std::vector<uint64_t*>* rows1 = nullptr;
+};
+
+// out = σ(Σ digit ⊙ key + addend) + base: an extended value. `base` is extended or null, and may be
+// `out` itself.
 void switch_into(const Context& context, const Decomposition& decomposition, const SwitchKey& key,
-                 const Value& addend, const Value* base, Value& out);
+                 const Addend& addend, const Value* base, Value& out);
 
-// The same for several keys, each result divided by P at once: row by row, so that one row's
-// digits and tables stay in the cache for all keys.
+// The same for several keys and without base, each result divided by P at once.
 std::vector<Value> switch_and_divide(const Context& context, const Decomposition& decomposition,
                                      const std::vector<const SwitchKey*>& keys,
                                      const Value& addend);

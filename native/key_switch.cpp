@@ -12,25 +12,8 @@ Lift raw_lift() { return Lift{}; }
 
 uint64_t* work_area(const Context& context) { return thread_scratch(0, work_words(context.n)); }
 
-void transform_digits(const Context& context, const Rows2D& coefficients, size_t level,
-                      Lift::Mode mode, const Galois* galois,
-                      const std::vector<uint64_t*>* transformed, Decomposition& out) {
-  const size_t digits = level + 1;
-  const size_t n = context.n;
-  // one task a row and digit: a transform each
-  parallel_for((level + 2) * digits, [&](size_t task) {
-    const size_t j = task / digits, i = task % digits;
-    const size_t prime = context.prime_of_row(j, level);
-    uint64_t* dst = out.rows.row(j) + (i << context.k.log_width);
-    if (i == j && transformed != nullptr) {
-      context.k.copy_strided(dst, digits, (*transformed)[i], n);
-      return;
-    }
-    const Lift lift = i == j ? raw_lift() : context.lift(i, prime, mode, galois);
-    context.k.forward(dst, digits, coefficients.row(i), lift, work_area(context),
-                      context.tables[prime], context.moduli[prime]);
-  });
-}
+// Parts of a row that threads share.
+size_t row_parts() { return threads() == 1 ? 1 : 4; }
 
 }  // namespace
 
@@ -68,90 +51,109 @@ SwitchKey load_switch_key(const Context& context, size_t level, uint64_t element
 Decomposition decompose(const Context& context, const std::vector<uint64_t*>& c1, size_t level,
                         Digits digits, const Galois* rotation) {
   const size_t n = context.n;
-  const Rows2D coefficients(level + 1, n);
+  Decomposition out;
+  out.level = level;
+  out.coefficients = Rows2D(level + 1, n);
   parallel_for(level + 1, [&](size_t i) {
-    context.k.inverse(coefficients.row(i), c1[i], work_area(context), context.tables[i],
+    context.k.inverse(out.coefficients.row(i), c1[i], work_area(context), context.tables[i],
                       context.moduli[i]);
   });
-  Decomposition out{level, Rows2D(level + 2, (level + 1) * n)};
-  const Lift::Mode mode = digits == Digits::centred ? Lift::centred
-                          : rotation != nullptr     ? Lift::signs
-                                                    : Lift::raw;
-  transform_digits(context, coefficients, level, mode, rotation, &c1, out);
+  out.mode = digits == Digits::centred ? Lift::centred
+             : rotation != nullptr     ? Lift::signs
+                                       : Lift::raw;
+  out.rotation = rotation;
+  out.transformed = c1;
   return out;
 }
 
 Decomposition decompose_extended(const Context& context, const std::vector<uint64_t*>& c1,
                                  size_t level, Digits digits) {
   const size_t n = context.n, special = context.special();
-  const Rows2D coefficients(level + 2, n);
-  parallel_for(level + 2, [&](size_t j) {
-    const size_t prime = context.prime_of_row(j, level);
-    context.k.inverse(coefficients.row(j), c1[j], work_area(context), context.tables[prime],
-                      context.moduli[prime]);
-  });
+  Decomposition out;
+  out.level = level;
+  out.coefficients = Rows2D(level + 2, n);
+  out.mode = digits == Digits::centred ? Lift::centred : Lift::raw;
+  uint64_t* rest = out.coefficients.row(level + 1);
+  context.k.inverse(rest, c1[level + 1], work_area(context), context.tables[special],
+                    context.moduli[special]);
   parallel_for(level + 1, [&](size_t j) {
-    context.k.subtract_scale(coefficients.row(j), coefficients.row(j), coefficients.row(level + 1),
-                             context.lift(special, j, Lift::centred),
+    uint64_t* row = out.coefficients.row(j);
+    context.k.inverse(row, c1[j], work_area(context), context.tables[j], context.moduli[j]);
+    context.k.subtract_scale(row, row, rest, context.lift(special, j, Lift::centred),
                              context.negated_inverse[special][j], n, context.moduli[j]);
   });
-  Decomposition out{level, Rows2D(level + 2, (level + 1) * n)};
-  transform_digits(context, coefficients, level,
-                   digits == Digits::centred ? Lift::centred : Lift::raw, nullptr, nullptr, out);
   return out;
 }
 
+void transform_digits(const Context& context, const Decomposition& decomposition, size_t row,
+                      uint64_t* digits) {
+  const size_t count = decomposition.level + 1;
+  const size_t prime = context.prime_of_row(row, decomposition.level);
+  parallel_for(count, [&](size_t i) {
+    uint64_t* dst = digits + (i << context.k.log_width);
+    if (i == row && !decomposition.transformed.empty()) {
+      context.k.copy_strided(dst, count, decomposition.transformed[i], context.n);
+      return;
+    }
+    const Lift lift =
+        i == row ? raw_lift() : context.lift(i, prime, decomposition.mode, decomposition.rotation);
+    context.k.forward(dst, count, decomposition.coefficients.row(i), lift, work_area(context),
+                      context.tables[prime], context.moduli[prime]);
+  });
+}
+
 KeyProduct key_product(const Context& context, const Decomposition& decomposition,
-                       const SwitchKey& key, size_t row, size_t extra_terms) {
+                       const uint64_t* digits, const SwitchKey& key, size_t row) {
   const size_t level = decomposition.level;
+  if (key.level < level) throw std::invalid_argument("a key is trimmed below the level");
   const size_t prime = context.prime_of_row(row, level);
   const size_t key_row = row <= level ? row : key.level + 1;
   KeyProduct product{};
-  product.digits = decomposition.rows.row(row);
+  product.digits = digits;
   product.digit_count = static_cast<uint32_t>(level + 1);
   product.digit_stride = product.digit_count;
   product.key = key.rows[key_row];
   product.operand_bits = context.operand_bits(prime);
   product.key_group_bytes = context.operand_bytes(prime, (key.level + 1) * 2 * kGroup);
-  product.steps = context.lazy_steps(prime, level + 1 + extra_terms);
+  product.steps = context.lazy_steps(prime, level + 2);  // the digits and an addend
   product.map = key.element == 1 ? nullptr : &context.galois(key.element).map;
   return product;
 }
 
 void switch_into(const Context& context, const Decomposition& decomposition, const SwitchKey& key,
-                 const Value& addend, const Value* base, Value& out) {
-  const size_t level = decomposition.level;
-  if (key.level < level) throw std::invalid_argument("a key is trimmed below the level");
-  const size_t chunks = context.n / kChunk;
-  const size_t parts = 2;  // of a row: finer tasks than rows
-  parallel_for((level + 2) * parts, [&](size_t task) {
-    const size_t j = task / parts, part = task % parts;
-    const size_t prime = context.prime_of_row(j, level);
-    KeyProduct product = key_product(context, decomposition, key, j, 1);
+                 const Addend& addend, const Value* base, Value& out) {
+  const size_t level = decomposition.level, chunks = context.n / kChunk, parts = row_parts();
+  const Rows2D digits(level + 1, context.n);
+  for (size_t j = 0; j < level + 2; ++j) {
+    transform_digits(context, decomposition, j, digits.row(0));
+    KeyProduct product = key_product(context, decomposition, digits.row(0), key, j);
     if (addend.extended || j <= level) {
-      product.addend = addend.rows[0][j];
+      product.addend = (*addend.rows0)[j];
+      product.addend1 = addend.rows1 == nullptr ? nullptr : (*addend.rows1)[j];
       product.addend_operand = addend.extended ? 0 : context.special_operand[j];
     }
     if (base != nullptr) {
       product.base0 = base->rows[0][j];
       product.base1 = base->rows[1][j];
     }
-    context.k.key_product(product, out.rows[0][j], out.rows[1][j], chunks * part / parts,
-                          chunks * (part + 1) / parts, context.moduli[prime]);
-  });
+    const Modulus& m = context.moduli[context.prime_of_row(j, level)];
+    parallel_for(parts, [&](size_t part) {
+      context.k.key_product(product, out.rows[0][j], out.rows[1][j], chunks * part / parts,
+                            chunks * (part + 1) / parts, m);
+    });
+  }
 }
 
 std::vector<Value> switch_and_divide(const Context& context, const Decomposition& decomposition,
                                      const std::vector<const SwitchKey*>& keys,
                                      const Value& addend) {
   const size_t n = context.n, level = decomposition.level, special = context.special();
-  for (const SwitchKey* key : keys) {
-    if (key->level < level) throw std::invalid_argument("a key is trimmed below the level");
-  }
-  const Rows2D rest(2 * keys.size(), n);
+  const Rows2D digits(level + 1, n), rest(2 * keys.size(), n);
+  transform_digits(context, decomposition, level + 1, digits.row(0));
   parallel_for(keys.size(), [&](size_t r) {
     uint64_t* sums[2] = {thread_scratch(1, n), thread_scratch(2, n)};
-    const KeyProduct product = key_product(context, decomposition, *keys[r], level + 1, 0);
+    const KeyProduct product =
+        key_product(context, decomposition, digits.row(0), *keys[r], level + 1);
     context.k.key_product(product, sums[0], sums[1], 0, n / kChunk, context.moduli[special]);
     for (size_t c = 0; c < 2; ++c) {
       context.k.inverse(rest.row(2 * r + c), sums[c], work_area(context), context.tables[special],
@@ -160,20 +162,22 @@ std::vector<Value> switch_and_divide(const Context& context, const Decomposition
   });
   std::vector<Value> out;
   for (size_t r = 0; r < keys.size(); ++r) out.push_back(make_value(context, level, false));
-  parallel_for((level + 1) * keys.size(), [&](size_t task) {
-    const size_t j = task / keys.size(), r = task % keys.size();
-    const Modulus& m = context.moduli[j];
-    uint64_t* sums[2] = {thread_scratch(1, n), thread_scratch(2, n)};
-    KeyProduct product = key_product(context, decomposition, *keys[r], j, 1);
-    product.addend = addend.rows[0][j];
-    product.addend_operand = context.special_operand[j];
-    context.k.key_product(product, sums[0], sums[1], 0, n / kChunk, m);
-    for (size_t c = 0; c < 2; ++c) {
-      context.k.forward_subtract(out[r].rows[c][j], sums[c], context.negated_inverse[special][j],
-                                 rest.row(2 * r + c), context.lift(special, j, Lift::centred),
-                                 work_area(context), context.tables[j], m);
-    }
-  });
+  for (size_t j = 0; j <= level; ++j) {
+    transform_digits(context, decomposition, j, digits.row(0));
+    parallel_for(keys.size(), [&](size_t r) {
+      const Modulus& m = context.moduli[j];
+      uint64_t* sums[2] = {thread_scratch(1, n), thread_scratch(2, n)};
+      KeyProduct product = key_product(context, decomposition, digits.row(0), *keys[r], j);
+      product.addend = addend.rows[0][j];
+      product.addend_operand = context.special_operand[j];
+      context.k.key_product(product, sums[0], sums[1], 0, n / kChunk, m);
+      for (size_t c = 0; c < 2; ++c) {
+        context.k.forward_subtract(out[r].rows[c][j], sums[c], context.negated_inverse[special][j],
+                                   rest.row(2 * r + c), context.lift(special, j, Lift::centred),
+                                   work_area(context), context.tables[j], m);
+      }
+    });
+  }
   return out;
 }
 

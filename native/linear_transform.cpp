@@ -94,9 +94,6 @@ Value LinearTransform::inner_sums(const Context& context, const Value& src, cons
     for (size_t b = 0; b < babies_.size(); ++b) {
       if (babies_[b] == 1) continue;
       baby_keys[b] = &keys.rotation(babies_[b]);
-      if (baby_keys[b]->level < level_) {
-        throw std::invalid_argument("a key is trimmed below the level");
-      }
     }
   }
 
@@ -114,9 +111,10 @@ Value LinearTransform::inner_sums(const Context& context, const Value& src, cons
   }
 
   const size_t rows = rows_.size(), chunks = context.n / kChunk;
-  const size_t parts = std::min<size_t>(chunks, threads() == 1 ? 1 : 4);
-  parallel_for(rows * parts, [&](size_t task) {
-    const size_t j = task / parts, part = task % parts;
+  const size_t parts = threads() == 1 ? 1 : 8;
+  const Rows2D digit_rows(rotates_before_ ? level_ + 1 : 0, context.n);
+  for (size_t j = 0; j < rows; ++j) {
+    if (rotates_before_) transform_digits(context, decomposition, j, digit_rows.row(0));
     const size_t prime = context.prime_of_row(j, level_);
     std::vector<KeyProduct> babies(babies_.size());
     uint32_t unreduced = 0;
@@ -126,7 +124,7 @@ Value LinearTransform::inner_sums(const Context& context, const Value& src, cons
         babies[b].digits = src.rows[0][std::min(j, level_)];
         babies[b].addend = src.rows[1][std::min(j, level_)];
       } else {
-        babies[b] = key_product(context, decomposition, *baby_keys[b], j, 1);
+        babies[b] = key_product(context, decomposition, digit_rows.row(0), *baby_keys[b], j);
         if (may_stay_lazy(context.k.path, context.moduli[prime], babies[b].steps)) {
           unreduced = std::max(unreduced, babies[b].steps);
           babies[b].steps = 0;
@@ -158,10 +156,13 @@ Value LinearTransform::inner_sums(const Context& context, const Value& src, cons
     row.operand_bits = context.operand_bits(prime);
     row.plain = rows_[j];
     row.plain_chunk_bytes = context.operand_bytes(prime, terms_[j] * kChunk);
-    row.scratch = thread_scratch(2, babies.size() * 2 * kChunk);
-    context.k.linear_row(row, chunks * part / parts, chunks * (part + 1) / parts,
-                         context.moduli[prime]);
-  });
+    parallel_for(parts, [&](size_t part) {
+      LinearRow mine = row;
+      mine.scratch = thread_scratch(2, babies.size() * 2 * kChunk);
+      context.k.linear_row(mine, chunks * part / parts, chunks * (part + 1) / parts,
+                           context.moduli[prime]);
+    });
+  }
   if (!still.empty() && still.extended && !rotates_before_) {
     for (auto& component : still.rows) {
       std::fill_n(component[level_ + 1], context.n, uint64_t{0});
@@ -186,7 +187,8 @@ Value LinearTransform::run(const Context& context, const Value& src, const KeySe
     const Decomposition decomposition =
         sum.extended ? decompose_extended(context, sum.rows[1], level_, digits)
                      : decompose(context, sum.rows[1], level_, digits, nullptr);
-    switch_into(context, decomposition, *giant_keys[g], sum, accumulate ? &into : nullptr, into);
+    switch_into(context, decomposition, *giant_keys[g], Addend{sum.extended, &sum.rows[0], nullptr},
+                accumulate ? &into : nullptr, into);
   };
 
   // Where there are enough giant steps, each is one thread's work from begin to end and every

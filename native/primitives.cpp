@@ -75,20 +75,7 @@ Value multiply(const Context& context, const Value& a, const Value& b, const Swi
   });
   const Decomposition decomposition = decompose(context, d2, level, digits, nullptr);
   Value out = make_value(context, level, true);
-  const size_t chunks = context.n / kChunk, parts = 2;
-  if (key.level < level) throw std::invalid_argument("a key is trimmed below the level");
-  parallel_for((level + 2) * parts, [&](size_t task) {
-    const size_t j = task / parts, part = task % parts;
-    KeyProduct p = key_product(context, decomposition, key, j, 1);
-    if (j <= level) {
-      p.addend = d0[j];
-      p.addend1 = d1[j];
-      p.addend_operand = context.special_operand[j];
-    }
-    context.k.key_product(p, out.rows[0][j], out.rows[1][j], chunks * part / parts,
-                          chunks * (part + 1) / parts,
-                          context.moduli[context.prime_of_row(j, level)]);
-  });
+  switch_into(context, decomposition, key, Addend{false, &d0, &d1}, nullptr, out);
   return out;
 }
 

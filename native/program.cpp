@@ -70,7 +70,8 @@ Value rotate_and_sum(const Context& context, Value value, const std::vector<uint
                        : decompose(context, value.rows[1], value.level, digits, nullptr);
     const Value base = multiply_special(context, value);
     Value out = make_value(context, value.level, true);
-    switch_into(context, decomposition, key, value, &base, out);
+    switch_into(context, decomposition, key, Addend{value.extended, &value.rows[0], nullptr}, &base,
+                out);
     value = std::move(out);
   }
   return value;
