@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zstandard
@@ -49,6 +50,21 @@ def memory_file() -> Iterator[str]:
     else:
         with tempfile.TemporaryDirectory(prefix="safelight-") as folder:
             yield str(Path(folder) / "object")
+
+
+def saved(obj: Any) -> bytes:
+    """The file that one of SEAL's objects saves itself to."""
+    with memory_file() as path:
+        obj.save(path)
+        return Path(path).read_bytes()
+
+
+def loaded(obj: Any, context: Any, data: bytes) -> Any:
+    """``obj``, one of SEAL's, after it has loaded itself from a file that we wrote."""
+    with memory_file() as path:
+        Path(path).write_bytes(data)
+        obj.load(context, path)
+    return obj
 
 
 def parms_id(parameters: Parameters, prime_count: int | None = None) -> bytes:

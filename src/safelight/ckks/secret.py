@@ -15,7 +15,6 @@ import functools
 import os
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -50,19 +49,6 @@ def _context(n: int, primes: tuple[int, ...]) -> Any:
     return context
 
 
-def _saved(obj: Any) -> bytes:
-    with seal_format.memory_file() as path:
-        obj.save(path)
-        return Path(path).read_bytes()
-
-
-def _loaded(obj: Any, context: Any, data: bytes) -> Any:
-    with seal_format.memory_file() as path:
-        Path(path).write_bytes(data)
-        obj.load(context, path)
-    return obj
-
-
 class SecretKeys:
     """A clinic's secret key for one set of parameters, with what it can do.
 
@@ -89,7 +75,7 @@ class SecretKeys:
     def generate(cls, parameters: Parameters) -> SecretKeys:
         """A fresh key from SEAL's generator."""
         generator = seal.KeyGenerator(_context(parameters.n, parameters.primes))
-        words = seal_format.read_plaintext(_saved(generator.secret_key()))
+        words = seal_format.read_plaintext(seal_format.saved(generator.secret_key()))
         residues = words.reshape(len(parameters.primes), parameters.n)
         return cls(parameters, residues, secrets.token_bytes(16))
 
@@ -134,7 +120,7 @@ class SecretKeys:
             raise ProgramError("the values are too large for the scale and level") from exc
         ciphertext = seal.Ciphertext()
         self._encryptor.encrypt_symmetric(plain, ciphertext)
-        (b, a), _ = seal_format.read_ciphertext(_saved(ciphertext))
+        (b, a), _ = seal_format.read_ciphertext(seal_format.saved(ciphertext))
         seed = os.urandom(SEED_BYTES)
         mask = uniform_polynomial(
             seed, primes, parameters.n, digit=0, prime_indices=range(len(primes))
@@ -153,7 +139,7 @@ class SecretKeys:
         level_id = seal_format.parms_id(self.parameters, ciphertext.level + 1)
         data = seal_format.write_ciphertext(ciphertext.residues, level_id, ciphertext.scale)
         plain = seal.Plaintext()
-        self._decryptor.decrypt(_loaded(seal.Ciphertext(), self._context, data), plain)
+        self._decryptor.decrypt(seal_format.loaded(seal.Ciphertext(), self._context, data), plain)
         return np.asarray(self._encoder.decode_double(plain), dtype=np.float64)
 
     def evaluation_key(self, element: int, level: int) -> KeySwitchKey:
@@ -174,7 +160,7 @@ class SecretKeys:
         else:
             keys, index = seal.GaloisKeys(), (element - 1) // 2
             generator.create_galois_keys([element], keys)
-        residues = seal_format.read_key(_saved(keys), index)
+        residues = seal_format.read_key(seal_format.saved(keys), index)
         seed = os.urandom(SEED_BYTES)
         for digit, (b, a) in enumerate(residues):
             mask = uniform_polynomial(
@@ -209,4 +195,4 @@ class SecretKeys:
     ) -> Any:
         rows = self._residues if indices is None else self._residues[list(indices)]
         data = seal_format.write_plaintext(rows, seal_format.parms_id(parameters), 1.0)
-        return _loaded(seal.SecretKey(), context, data)
+        return seal_format.loaded(seal.SecretKey(), context, data)

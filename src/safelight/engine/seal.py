@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -102,7 +101,7 @@ class SealEngine:
                     del registers[register]
         if progress is not None:
             progress(len(program.steps), len(program.steps))
-        residues, scale = seal_format.read_ciphertext(_saved(registers[program.output]))
+        residues, scale = seal_format.read_ciphertext(seal_format.saved(registers[program.output]))
         return Ciphertext(program.parameters, residues, scale)
 
 
@@ -122,19 +121,6 @@ def _context(parameters: Parameters) -> Any:
     encryption.set_poly_modulus_degree(parameters.n)
     encryption.set_coeff_modulus([seal.Modulus(prime) for prime in parameters.primes])
     return seal.SEALContext(encryption, True, seal.SEC_LEVEL_TYPE.TC128)
-
-
-def _saved(obj: Any) -> bytes:
-    with seal_format.memory_file() as path:
-        obj.save(path)
-        return Path(path).read_bytes()
-
-
-def _loaded(obj: Any, context: Any, data: bytes) -> Any:
-    with seal_format.memory_file() as path:
-        Path(path).write_bytes(data)
-        obj.load(context, path)
-    return obj
 
 
 def _diagonal(step: LinearTransform, program: Program, giant: int, baby: int) -> Vector:
@@ -170,16 +156,16 @@ class _Run:
         for element, key in keys.galois.items():
             entries[(element - 1) // 2] = _padded(key)
         data = seal_format.write_keys(entries, key_id)
-        self.galois = _loaded(seal.GaloisKeys(), self.context, data)
+        self.galois = seal_format.loaded(seal.GaloisKeys(), self.context, data)
         self.relinearization = None
         if keys.relinearization is not None:
             data = seal_format.write_keys([_padded(keys.relinearization)], key_id)
-            self.relinearization = _loaded(seal.RelinKeys(), self.context, data)
+            self.relinearization = seal_format.loaded(seal.RelinKeys(), self.context, data)
 
     def load(self, ciphertext: Ciphertext) -> Any:
         name = seal_format.parms_id(self.parameters, ciphertext.level + 1)
         data = seal_format.write_ciphertext(ciphertext.residues, name, ciphertext.scale)
-        return _loaded(seal.Ciphertext(), self.context, data)
+        return seal_format.loaded(seal.Ciphertext(), self.context, data)
 
     def _rotated(self, ciphertext: Any, step: int) -> Any:
         if step == 0:

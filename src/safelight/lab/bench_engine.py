@@ -11,7 +11,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,12 +27,6 @@ SETTINGS = (
     (32768, (46,) * 16),
 )
 STEPS = (1, 2, 3, 5, 8, 13, 21, 34)
-
-
-def _saved(obj: Any) -> bytes:
-    with seal_format.memory_file() as path:
-        obj.save(path)
-        return Path(path).read_bytes()
 
 
 # calls of one side before the other's turn
@@ -71,21 +64,23 @@ class Bench:
         self.keys = _native.Keys(self.context)
         self.relin = seal.RelinKeys()
         generator.create_relin_keys(self.relin)
-        self.keys.set_relinearization(level, seal_format.read_key(_saved(self.relin), 0))
+        self.keys.set_relinearization(level, seal_format.read_key(seal_format.saved(self.relin), 0))
         self.elements = [self.parameters.galois_element(step) for step in STEPS]
         self.galois: dict[int, Any] = {}
         for element in self.elements:
             galois = seal.GaloisKeys()
             generator.create_galois_keys([element], galois)
             self.galois[element] = galois
-            residues = seal_format.read_key(_saved(galois), (element - 1) // 2)
+            residues = seal_format.read_key(seal_format.saved(galois), (element - 1) // 2)
             self.keys.add_galois(element, level, residues)
         self.plain = seal.Plaintext()
         values = np.random.default_rng(0).uniform(-1, 1, n // 2)
         self.encoder.encode(values.tolist(), 2.0**30, self.plain)
         self.ciphertext = seal.Ciphertext()
         encryptor.encrypt_symmetric(self.plain, self.ciphertext)
-        self.value = self.context.load(seal_format.read_ciphertext(_saved(self.ciphertext))[0])
+        self.value = self.context.load(
+            seal_format.read_ciphertext(seal_format.saved(self.ciphertext))[0]
+        )
         coefficients = np.rint(values.repeat(2) * 2.0**20)
         self.operand = _native.encode_operand(self.context, coefficients, level)
 
