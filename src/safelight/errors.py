@@ -15,6 +15,11 @@
     ├── ProgramError             a program, its keys and its inputs do not fit together
     │   └── MissingKeyError
     ├── CancelledError           the caller asked to stop
+    ├── AuditError               an audit log that cannot be written or read
+    │   └── AuditTamperedError   a log, proof or checkpoint that does not verify
+    ├── AccessError              access rules
+    │   ├── PolicyError          policies that do not parse or do not fit the schema
+    │   └── AccessDeniedError    the rules do not allow it
     ├── WireError                bytes that are not a valid message of ours
     │   ├── TruncatedError       shorter than the header says
     │   ├── TrailingBytesError   longer than the header says
@@ -104,6 +109,26 @@ class MissingKeyError(ProgramError):
 
 class CancelledError(SafelightError):
     """The caller asked a running program to stop."""
+
+
+class AuditError(SafelightError):
+    """An audit log that cannot be written or read."""
+
+
+class AuditTamperedError(AuditError):
+    """A log, a proof or a checkpoint that does not verify."""
+
+
+class AccessError(SafelightError):
+    """Access rules that cannot be applied."""
+
+
+class PolicyError(AccessError):
+    """Policies that do not parse, or do not fit the schema."""
+
+
+class AccessDeniedError(AccessError):
+    """The rules do not allow what was asked."""
 
 
 class WireError(SafelightError):
