@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from safelight.circuit.sparse import FloatArray, IntArray
 from safelight.ckks.parameters import Parameters
 from safelight.errors import MalformedError, ParameterError, RecordError
 
-ACTIVATIONS = ("sigmoid", "softmax")
+ACTIVATIONS = ("sigmoid", "softmax", "sigmoid_each")
+Kind = Literal["binary", "multiclass", "multilabel"]
 MAX_TEXT = 200  # characters of a name or title
 
 
@@ -42,9 +43,11 @@ class Outputs:
 
     Args:
         classes: Names, in order of the logits; for one logit [negative, positive].
-        activation: ``sigmoid`` (one logit) or ``softmax``, applied by the client.
+        activation: Applied by the client: ``sigmoid`` (one logit, two classes), ``softmax`` (one
+            class of several), ``sigmoid_each`` (a logit a finding, any number of them at once).
         positive: The class that sensitivity and threshold speak of.
-        threshold: Operating point on the probability of ``positive``.
+        threshold: Operating point on the probability of ``positive``; with ``sigmoid_each`` of
+            every finding.
         temperature: Logits are divided by it.
     """
 
@@ -53,6 +56,13 @@ class Outputs:
     positive: str
     threshold: float
     temperature: float = 1.0
+
+    @property
+    def kind(self) -> Kind:
+        """Two classes, one class of several, or several findings at once."""
+        if self.activation == "sigmoid_each":
+            return "multilabel"
+        return "binary" if len(self.classes) == 2 else "multiclass"
 
 
 @dataclass(frozen=True)
@@ -148,6 +158,8 @@ class Signature:
             if self.outputs.classes[0] != self.outputs.positive:
                 columns.reverse()
             return np.stack(columns, axis=1)
+        if self.outputs.activation == "sigmoid_each":
+            return np.asarray(1.0 / (1.0 + np.exp(-scaled)))
         exponents = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
 
@@ -233,6 +245,8 @@ class Signature:
         ok &= len(set(classes)) == len(classes)
         if self.outputs.activation == "sigmoid":
             ok &= (logits, len(classes)) == (1, 2)
+        elif self.outputs.activation == "sigmoid_each":
+            ok &= logits == len(classes) > 0
         else:
             ok &= logits == len(classes) > 1
         ok &= 0.0 < self.outputs.threshold < 1.0 and 1e-6 < self.outputs.temperature < 1e6

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.circuit.signature import Signature
+from safelight.circuit.signature import Outputs, Signature
 
 LEVEL = "homomorphic"
 # CKKS is not IND-CPA-D: exact decrypted floats must not be shared, so three decimals are.
 PROBABILITY_DECIMALS = 3
+NO_FINDING = "no finding"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Diagnosis:
         source: Name that the caller gave the input, such as its path.
         model: Name of the model.
         version: Version of the model.
-        finding: The class decided on.
+        finding: The class decided on; of several findings at once their names, with commas.
         positive: The class that ``probability`` is of.
         probability: Of ``positive``, three decimals.
         probabilities: Of every class, three decimals.
@@ -72,15 +73,26 @@ class Diagnosis:
 def decide(signature: Signature, probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
     """Index of the class decided on, for each row of ``[records, classes]``.
 
-    Two classes: by the operating point on the positive one. More: the most probable.
+    Two classes: by the operating point on the positive one. More: the most probable. Several
+    findings at once: 0 or 1 ``[records, classes]``, each by the operating point.
     """
     outputs = signature.outputs
-    if len(outputs.classes) == 2:
+    if outputs.kind == "multilabel":
+        return np.asarray(probabilities >= outputs.threshold, dtype=np.int64)
+    if outputs.kind == "binary":
         positive = outputs.classes.index(outputs.positive)
         above = probabilities[:, positive] >= outputs.threshold
         decided: NDArray[np.int64] = np.where(above, positive, 1 - positive).astype(np.int64)
         return decided
     return np.asarray(np.argmax(probabilities, axis=1), dtype=np.int64)
+
+
+def _named(outputs: Outputs, decided: NDArray[np.int64]) -> str:
+    """One row of `decide` in words."""
+    if outputs.kind != "multilabel":
+        return outputs.classes[int(decided)]
+    found = [name for name, is_there in zip(outputs.classes, decided, strict=True) if is_there]
+    return ", ".join(found) or NO_FINDING
 
 
 def diagnoses(
@@ -99,7 +111,7 @@ def diagnoses(
             source=source,
             model=signature.model,
             version=signature.version,
-            finding=outputs.classes[int(decided)],
+            finding=_named(outputs, decided),
             positive=outputs.positive,
             probability=float(row[positive]),
             probabilities=dict(zip(outputs.classes, map(float, row), strict=True)),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import InputError
+from safelight.models.bootstrap import resamples
 
 Labels = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -128,12 +129,17 @@ def auc(labels: NDArray[Any], scores: NDArray[Any]) -> float:
         InputError: As `binary_report`.
     """
     truth, score = _checked(labels, scores)
-    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(count) - (count - 1) / 2)[place]  # the mean rank of each tie
+    ranks = midranks(score)
     positives = int(truth.sum())
     negatives = len(truth) - positives
     above = ranks[truth == 1].sum() - positives * (positives + 1) / 2
     return float(above / (positives * negatives))
+
+
+def midranks(scores: Scores) -> Scores:
+    """Rank of each score from 1 on; those that tie share the mean of their ranks."""
+    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(count) - (count - 1) / 2)[place])
 
 
 def multiclass_auc(labels: NDArray[Any], scores: NDArray[Any]) -> float:
@@ -180,12 +186,10 @@ def bootstrap_interval(
         seed: The same seed gives the same interval.
     """
     truth, score = _checked(labels, scores)
-    generator = np.random.default_rng(seed)
-    groups = [np.flatnonzero(truth == k) for k in (0, 1)]
-    values = np.empty(draws)
-    for draw in range(draws):
-        chosen = np.concatenate([generator.choice(group, len(group)) for group in groups])
-        values[draw] = measure(truth[chosen], score[chosen])
+    values = [
+        measure(truth[chosen], score[chosen])
+        for chosen in resamples(truth, len(truth), draws, seed)
+    ]
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
 
