@@ -1,4 +1,4 @@
-"""MedMNIST v2 files: any of them by path, PneumoniaMNIST also from a folder or from Zenodo.
+"""MedMNIST v2 files: any of them by path, the official ones also by name, from Zenodo.
 
 **Source**: Yang et al. 2023, MedMNIST v2, Zenodo record 10519652.
 """
@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
-import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,42 +14,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import InputError, UnreachableError
+from safelight.models.datasets.dataset import About, Dataset, Task
+from safelight.models.datasets.medmnist_sets import (
+    KNOWN_MD5,
+    SETS,
+    ZENODO,
+    accepted_md5,
+    recognised,
+)
+from safelight.models.datasets.npz import read_npz
 from safelight.models.datasets.split import Split
 
-KNOWN_MD5 = {
-    "pneumoniamnist": "28209eda62fecd6e6a2d98b1501bb15f",
-    "retinamnist": "bd4c0672f1bba3e3a89f0e4e876791e4",
-}
-"""MD5 of the official 28×28 files; against damage, not against an adversary."""
+__all__ = ["KNOWN_MD5", "ZENODO", "cache_folder", "find", "find_or_download", "load"]
 
-ZENODO = "https://zenodo.org/records/10519652/files"
 _SPLITS = ("train", "val", "test")
-_MOST_BYTES = 64 << 20  # the two known files have 4.2 and 3.3 MB
+_MOST_BYTES = 16 << 30  # the largest official file, PathMNIST at 224 pixels, has 12.6 GB
 _TIMEOUT_S = 30.0
 
 
-@dataclass(frozen=True)
-class MedMnist:
-    """The three official splits of one MedMNIST file.
-
-    Args:
-        name: Stem of the file's name, such as ``pneumoniamnist``.
-        train: For fitting.
-        val: For every choice.
-        test: Read once, at the end.
-    """
-
-    name: str
-    train: Split
-    val: Split
-    test: Split
-
-
-def load(path: Path) -> MedMnist:
+def load(path: Path) -> Dataset:
     """Reads any MedMNIST v2 ``.npz``.
 
     Args:
-        path: The file. Where its name is one of `KNOWN_MD5`, its MD5 has to agree.
+        path: The file. Where its name is one of `KNOWN_MD5`, its MD5 has to agree. A file of
+            another name is recognised by its MD5 or by the numbers of its images; of any other
+            the task follows from the labels, and classes are numbered.
 
     Raises:
         InputError: No such file, damaged, or not in MedMNIST's layout.
@@ -61,18 +47,39 @@ def load(path: Path) -> MedMnist:
         raise InputError(
             f"no such file: {path}", hint=f"download it from {ZENODO.removesuffix('/files')}"
         )
-    expected = KNOWN_MD5.get(path.stem)
-    if expected is not None and _md5(path.read_bytes()) != expected:
+    digest = _md5_of_file(path)
+    accepted = accepted_md5(path.stem)
+    if accepted and digest not in accepted:
         raise InputError(
             f"{path.name} is not the official file (its MD5 differs)",
-            hint="remove it and download it again",
+            hint="remove it and download it again; data of your own go under another name",
         )
-    arrays = _arrays(path)
+    names = [f"{split}_{kind}" for split in _SPLITS for kind in ("images", "labels")]
+    arrays = read_npz(path, names)
     splits = {name: _split(arrays, name) for name in _SPLITS}
     shapes = {split.inputs.shape[1:] for split in splits.values()}
     if len(shapes) != 1:
         raise InputError(f"the splits of {path.name} hold images of different shapes")
-    return MedMnist(path.stem, **splits)
+    several = {split.labels.shape[1:] for split in splits.values()}
+    if len(several) != 1:
+        raise InputError(f"the splits of {path.name} hold labels of different shapes")
+    return Dataset(path.stem, **splits, about=_about(path.stem, digest, splits))
+
+
+def _about(stem: str, digest: str, splits: dict[str, Split]) -> About:
+    train = splits["train"]
+    counts = (len(train), len(splits["val"]), len(splits["test"]))
+    name = recognised(stem, digest, counts, 3 if train.inputs.ndim == 4 else 1)
+    if name is not None:
+        return SETS[name].about(digest)
+    if train.labels.ndim == 2:
+        task: Task = "multi-label"
+        classes = tuple(f"finding {k}" for k in range(train.labels.shape[1]))
+    else:
+        highest = max(int(split.labels.max(initial=0)) for split in splits.values())
+        task = "binary" if highest <= 1 else "multi-class"
+        classes = tuple(f"class {k}" for k in range(max(highest, 1) + 1))
+    return About(title=stem, task=task, classes=classes, md5=digest)
 
 
 def find(name: str) -> Path | None:
@@ -98,17 +105,19 @@ def find_or_download(name: str = "pneumoniamnist") -> Path:
             f"no file {name}.npz was found and its MD5 is not known",
             hint="give the path of a MedMNIST file",
         )
-    content = _download(f"{ZENODO}/{name}.npz?download=1")
-    if _md5(content) != KNOWN_MD5[name]:
-        raise InputError(
-            f"what Zenodo sent for {name}.npz is not the official file (its MD5 differs)",
-            hint="try again later, or put the file into $SAFELIGHT_DATA/medmnist",
-        )
     path = cache_folder() / f"{name}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)  # never half a file under the final name
+    try:
+        _download(f"{ZENODO}/{name}.npz?download=1", part, name)
+        if _md5_of_file(part) != KNOWN_MD5[name]:
+            raise InputError(
+                f"what Zenodo sent for {name}.npz is not the official file (its MD5 differs)",
+                hint="try again later, or put the file into $SAFELIGHT_DATA/medmnist",
+            )
+        part.replace(path)  # never half a file under the final name
+    finally:
+        part.unlink(missing_ok=True)
     return path
 
 
@@ -118,39 +127,31 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "safelight" / "medmnist"
 
 
-def _download(url: str) -> bytes:
+def _download(url: str, target: Path, name: str) -> None:
     import httpx
 
-    content = bytearray()
+    size = 0
     try:
-        with httpx.stream("GET", url, timeout=_TIMEOUT_S, follow_redirects=True) as response:
+        with (
+            target.open("wb") as file,
+            httpx.stream("GET", url, timeout=_TIMEOUT_S, follow_redirects=True) as response,
+        ):
             response.raise_for_status()
             for chunk in response.iter_bytes():
-                content += chunk
-                if len(content) > _MOST_BYTES:
-                    raise InputError(f"the download is larger than {_MOST_BYTES >> 20} MiB")
+                file.write(chunk)
+                size += len(chunk)
+                if size > _MOST_BYTES:
+                    raise InputError(f"the download is larger than {_MOST_BYTES >> 30} GiB")
     except httpx.HTTPError as exc:
         raise UnreachableError(
-            "PneumoniaMNIST could not be downloaded from Zenodo",
+            f"{name}.npz could not be downloaded from Zenodo",
             hint="connect to a network, or put the file into $SAFELIGHT_DATA/medmnist",
         ) from exc
-    return bytes(content)
 
 
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    names = [f"{split}_{kind}" for split in _SPLITS for kind in ("images", "labels")]
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            missing = [name for name in names if name not in file.files]
-            if missing:
-                raise InputError(f"{path.name} has no {', '.join(missing)}")
-            return {name: file[name] for name in names}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as exc:
-        raise InputError(f"{path.name} is damaged or not an .npz file") from exc
+def _md5_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _split(arrays: dict[str, NDArray[Any]], name: str) -> Split:
