@@ -4,6 +4,7 @@
     ├── InputError               something the person gave cannot be used
     │   ├── ImageError           not an image, damaged, unsupported syntax, absurd size
     │   ├── RecordError          NaN features, wrong feature count
+    │   ├── DeidentificationError    a file that we do not call de-identified
     │   └── UnknownModelError
     ├── ParameterError           CKKS parameters outside the security table or our limits
     ├── KeyFileError             wrong passphrase, damaged or foreign key file
@@ -15,6 +16,10 @@
     ├── ProgramError             a program, its keys and its inputs do not fit together
     │   └── MissingKeyError
     ├── CancelledError           the caller asked to stop
+    ├── VaultError               envelopes, vault keys, archives
+    │   ├── EnvelopeError        an envelope that does not open: one message, whatever the reason
+    │   ├── VaultKeyError        wrong passphrase, damaged or foreign vault key file
+    │   └── ArchiveError         an archive that cannot be read or written
     ├── AuditError               an audit log that cannot be written or read
     │   └── AuditTamperedError   a log, proof or checkpoint that does not verify
     ├── AccessError              access rules
@@ -67,6 +72,10 @@ class RecordError(InputError):
     """A record has the wrong number of features, or values that are not numbers."""
 
 
+class DeidentificationError(InputError):
+    """A file that cannot be de-identified, or only with a promise that the person must give."""
+
+
 class UnknownModelError(InputError):
     """No model of that name."""
 
@@ -109,6 +118,22 @@ class MissingKeyError(ProgramError):
 
 class CancelledError(SafelightError):
     """The caller asked a running program to stop."""
+
+
+class VaultError(SafelightError):
+    """Something is wrong with an envelope, a vault key or an archive."""
+
+
+class EnvelopeError(VaultError):
+    """An envelope that does not open, for a reason that nobody is told."""
+
+
+class VaultKeyError(VaultError):
+    """A vault key file that cannot be opened."""
+
+
+class ArchiveError(VaultError):
+    """An archive that cannot be read or written."""
 
 
 class AuditError(SafelightError):

@@ -1,0 +1,1 @@
+"""Envelopes, archive, access rules, audit log."""
