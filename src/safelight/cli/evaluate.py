@@ -1,16 +1,19 @@
-"""``safelight evaluate MODEL [--encrypted N|all]``."""
+"""``safelight evaluate MODEL [--dataset PATH] [--encrypted N|all] [--report DIR]``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from safelight.cli.connection import add_connection_arguments, open_client
 from safelight.cli.console import byte_count, milliseconds, print_json, watcher
-from safelight.client.evaluation import Evaluation, Scores, evaluate_model
-from safelight.models.held_out import held_out
+from safelight.cli.info import information
+from safelight.client.evaluation import Evaluation, Scores
+from safelight.client.full_evaluation import FullEvaluation, evaluate_in_full, other_splits
+from safelight.client.report import check_report_folder, write_report
+from safelight.models.held_out import HeldOut, held_out
+from safelight.models.proportions import Estimate
 from safelight.models.registry import load_model
 
 
@@ -24,7 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how many inputs to evaluate encrypted, spread over the test set; or `all`",
     )
-    parser.add_argument("--dataset", type=Path, metavar="FILE", help="instead of the official one")
+    parser.add_argument("--dataset", type=Path, metavar="PATH", help="instead of the official one")
+    parser.add_argument(
+        "--split",
+        default="test",
+        choices=("test", "val"),
+        help="on which to report; test by default",
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help="write a page, its figures and results.json"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON document")
     add_connection_arguments(parser)
 
@@ -40,14 +52,96 @@ def _count(text: str) -> int | None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluates a model."""
     model = load_model(arguments.model)
-    data = held_out(model, arguments.dataset)
+    if arguments.report is not None:
+        check_report_folder(arguments.report)
+
+    def load(split: str) -> HeldOut:
+        return held_out(model, arguments.dataset, split)
+
+    data = load(arguments.split)
+    rest = tuple(name for name in ("train", "val", "test") if name != arguments.split)
+    if arguments.split == "val":
+        rest = ("train",)  # who reports on validation is still choosing: no look at the test split
     with watcher() as watch, open_client(arguments, (arguments.model,), watch) as client:
-        found = evaluate_model(client, model, data, arguments.encrypted, watch)
+        found = evaluate_in_full(
+            client,
+            model,
+            data,
+            arguments.encrypted,
+            others=lambda: other_splits(load, rest),
+            watch=watch,
+        )
+    document = found.to_json() | {"software": information()}
+    if arguments.report is not None:
+        page = write_report(
+            arguments.report,
+            found,
+            document,
+            card=model.card,
+            command=_command(arguments),
+            software=information(),
+        )
     if arguments.json:
-        print_json(asdict(found))
-    else:
-        sys.stdout.write(table(found))
+        print_json(document)
+        return 0
+    sys.stdout.write(table(found.evaluation) + _more(found))
+    if arguments.report is not None:
+        sys.stdout.write(f"  report      {page}\n")
     return 0
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """What makes the report again; a path of the person's machine is not for the page."""
+    count = "all" if arguments.encrypted is None else arguments.encrypted
+    parts = ["safelight evaluate", Path(arguments.model).name, f"--encrypted {count}"]
+    parts += ["--dataset PATH"] if arguments.dataset is not None else []
+    parts += [f"--split {arguments.split}"] if arguments.split != "test" else []
+    return " ".join([*parts, "--report DIR"])
+
+
+def _more(found: FullEvaluation) -> str:
+    """The measures that the short table lacks."""
+    clear = found.clear
+    rows = [("AUC", f"{_estimate(clear.auc)}, accuracy {_estimate(clear.accuracy)}")]
+    if clear.kind == "binary":
+        each = clear.classes[0]
+        rows.append(
+            (
+                "at " + f"{clear.threshold:.3g}",
+                f"sensitivity {_estimate(each.sensitivity)}, "
+                f"specificity {_estimate(each.specificity)}",
+            )
+        )
+    rows += [
+        (
+            "precision",
+            f"{_plain(clear.precision)}, recall {_plain(clear.recall)}, F1 {_plain(clear.f1)}, "
+            f"RMSE {clear.rmse:.3f}, loss {clear.loss:.3f}",
+        ),
+        (
+            "calibration",
+            f"ECE {clear.calibration.expected_error:.3f}, Brier {clear.calibration.brier:.3f}, "
+            f"temperature {found.temperature['value']:.3g}",
+        ),
+        (
+            "splits",
+            "; ".join(
+                f"{row.split} {row.n}: loss {row.loss:.3f}, accuracy {row.accuracy:.3f}"
+                for row in found.splits
+            ),
+        ),
+    ]
+    return "".join(f"  {name:11} {text}\n" for name, text in rows)
+
+
+def _estimate(found: Estimate) -> str:
+    if found.low is None or found.high is None:
+        return _plain(found.value)
+    return f"{_plain(found.value)} ({found.low:.3f} … {found.high:.3f})"
+
+
+def _plain(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def table(found: Evaluation) -> str:

@@ -87,7 +87,7 @@ def decide(signature: Signature, probabilities: NDArray[np.float64]) -> NDArray[
     return np.asarray(np.argmax(probabilities, axis=1), dtype=np.int64)
 
 
-def _named(outputs: Outputs, decided: NDArray[np.int64]) -> str:
+def named(outputs: Outputs, decided: NDArray[np.int64]) -> str:
     """One row of `decide` in words."""
     if outputs.kind != "multilabel":
         return outputs.classes[int(decided)]
@@ -111,7 +111,7 @@ def diagnoses(
             source=source,
             model=signature.model,
             version=signature.version,
-            finding=_named(outputs, decided),
+            finding=named(outputs, decided),
             positive=outputs.positive,
             probability=float(row[positive]),
             probabilities=dict(zip(outputs.classes, map(float, row), strict=True)),

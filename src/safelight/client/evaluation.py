@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.circuit.reference import evaluate
+from safelight.circuit.signature import Signature
 from safelight.client.client import Client
-from safelight.client.diagnosis import LEVEL, decide
+from safelight.client.diagnosis import LEVEL, Receipt, decide, named
 from safelight.models.held_out import HeldOut
+from safelight.models.measures import truth_table
 from safelight.models.metrics import auc, multiclass_auc
 from safelight.models.registry import TrainedModel
 
@@ -52,6 +54,29 @@ class Evaluation:
     example: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Compared:
+    """An evaluation and what it was made from.
+
+    **Security**: ``encrypted`` follows from exact decrypted floats; keep it in the clinic.
+
+    Args:
+        evaluation: The figures.
+        signature: Of the model.
+        clear: Probabilities ``[n, classes]`` in the clear.
+        encrypted: Probabilities of the inputs at ``chosen``.
+        chosen: Positions of the inputs evaluated encrypted.
+        receipt: What the service signed last.
+    """
+
+    evaluation: Evaluation
+    signature: Signature
+    clear: FloatArray
+    encrypted: FloatArray
+    chosen: NDArray[np.int64]
+    receipt: Receipt
+
+
 def evaluate_model(
     client: Client,
     model: TrainedModel,
@@ -63,6 +88,17 @@ def evaluate_model(
 
     The encrypted inputs are spread evenly over the data. Timings are medians over requests.
     """
+    return compare(client, model, data, encrypted, watch).evaluation
+
+
+def compare(
+    client: Client,
+    model: TrainedModel,
+    data: HeldOut,
+    encrypted: int | None,
+    watch: Callable[[str, float, float], None] | None = None,
+) -> Compared:
+    """As `evaluate_model`, with the answers."""
     described = client.model(model.name)
     signature = described.signature
     clear = signature.probabilities(evaluate(model.graph, data.inputs))
@@ -83,7 +119,7 @@ def evaluate_model(
     same = decide(signature, probabilities) == decide(signature, clear[chosen])
     positive = signature.outputs.classes.index(signature.outputs.positive)
     parameters = signature.parameters
-    return Evaluation(
+    evaluation = Evaluation(
         model=model.name,
         dataset=data.dataset,
         parameters={
@@ -114,24 +150,23 @@ def evaluate_model(
         requests=len(answers),
         example={
             "index": int(chosen[0]),
-            "truth": signature.outputs.classes[int(data.labels[chosen[0]])],
+            "truth": named(signature.outputs, data.labels[chosen[0]]),
             "clear_probability": round(float(clear[chosen[0], positive]), 3),
             "encrypted_probability": round(float(probabilities[0, positive]), 3),
-            "finding": signature.outputs.classes[int(decide(signature, probabilities[:1])[0])],
+            "finding": named(signature.outputs, decide(signature, probabilities[:1])[0]),
         },
     )
+    return Compared(evaluation, signature, clear, probabilities, chosen, answers[-1].receipt)
 
 
-def _scores(signature: Any, probabilities: FloatArray, labels: NDArray[np.int64]) -> Scores:
+def _scores(signature: Signature, probabilities: FloatArray, labels: NDArray[np.int64]) -> Scores:
     decisions = decide(signature, probabilities)
     accuracy = float((decisions == labels).mean())
-    if np.unique(labels).size < len(signature.outputs.classes):
+    kind, count = signature.outputs.kind, len(signature.outputs.classes)
+    truth = truth_table(labels, count)
+    if not (truth.sum(axis=0) > 0).all() or not (truth.sum(axis=0) < len(truth)).all():
         return Scores(len(labels), accuracy, None)
-    if len(signature.outputs.classes) == 2:
+    if kind == "binary":
         positive = signature.outputs.classes.index(signature.outputs.positive)
-        return Scores(
-            len(labels),
-            accuracy,
-            auc((labels == positive).astype(np.int64), probabilities[:, positive]),
-        )
-    return Scores(len(labels), accuracy, multiclass_auc(labels, probabilities))
+        return Scores(len(labels), accuracy, auc(truth[:, positive], probabilities[:, positive]))
+    return Scores(len(labels), accuracy, multiclass_auc(truth, probabilities))

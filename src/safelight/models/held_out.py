@@ -37,12 +37,13 @@ class HeldOut:
     labels: NDArray[np.int64]
 
 
-def held_out(model: TrainedModel, path: Path | None = None) -> HeldOut:
-    """The official test split of the data that the model was trained on.
+def held_out(model: TrainedModel, path: Path | None = None, split: str = "test") -> HeldOut:
+    """The official test split of the data that the model was trained on, or another one.
 
     Args:
         model: Whose ``data.dataset`` names the data set.
         path: The data set's file; found or downloaded if None.
+        split: ``train``, ``val`` or ``test``.
 
     Raises:
         InputError: A model without a known data set, or a file that is not it.
@@ -51,15 +52,25 @@ def held_out(model: TrainedModel, path: Path | None = None) -> HeldOut:
     dataset = _DATASETS.get(model.description.get("data", {}).get("name", ""), "")
     steps = Preprocessing.from_json(dict(model.meaning.preprocessing))
     if dataset == "wdbc":
-        split, _ = wdbc.load_held_out(path)
-        return HeldOut("wdbc/held-out", steps.apply_record(split.inputs), split.labels)
+        return _wdbc(steps, path, split)
     if dataset in medmnist.KNOWN_MD5 or path is not None:
         data = medmnist.load(path or medmnist.find_or_download(dataset))
-        return HeldOut(f"{data.name}/test", _preprocessed(steps, data.test), data.test.labels)
+        chosen = {"train": data.train, "val": data.val, "test": data.test}[split]
+        return HeldOut(f"{data.name}/{split}", _preprocessed(steps, chosen), chosen.labels)
     raise InputError(
         f"the model {model.name!r} names no data set that can be found",
         hint="give --dataset FILE",
     )
+
+
+def _wdbc(steps: Preprocessing, path: Path | None, split: str) -> HeldOut:
+    if split == "test":
+        held, _ = wdbc.load_held_out(path)
+        return HeldOut("wdbc/held-out", steps.apply_record(held.inputs), held.labels)
+    if split != "train" or path is not None:
+        raise InputError(f"WDBC has no {split} split")
+    train, _, _ = wdbc.load()
+    return HeldOut("wdbc/train", steps.apply_record(train.inputs), train.labels)
 
 
 def _preprocessed(steps: Preprocessing, split: Split) -> NDArray[np.float64]:

@@ -188,9 +188,7 @@ def measure(
         calibration=_calibrated(truth, decided, probabilities, positive, kind),
         threshold=threshold,
         classes=each,
-        confusion=None
-        if kind == "multilabel"
-        else tuple(map(tuple, (truth.T @ decided).tolist())),
+        confusion=None if kind == "multilabel" else tuple(map(tuple, (truth.T @ decided).tolist())),
         labels=classes,
         bootstrap_draws=draws,
     )
