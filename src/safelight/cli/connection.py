@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import getpass
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from safelight.ckks.key_file import load_key_file
 from safelight.ckks.secret import SecretKeys
+from safelight.cli.passphrase import ask_passphrase
 from safelight.client.client import Client
 from safelight.client.key_sets import KnownService, ServiceMemory, Watch
 from safelight.client.local_service import LocalService
@@ -20,8 +19,6 @@ from safelight.errors import InputError, KeyFileError, ServiceError
 from safelight.models.registry import load_model
 
 TOKEN_VARIABLE = "SAFELIGHT_TOKEN"  # noqa: S105 - a name
-PASSPHRASE_VARIABLE = "SAFELIGHT_PASSPHRASE_FILE"  # noqa: S105 - a name
-NEW_PASSPHRASE_VARIABLE = "SAFELIGHT_NEW_PASSPHRASE_FILE"  # noqa: S105 - a name
 
 
 def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
@@ -123,25 +120,6 @@ def _public_key(text: str | None) -> bytes | None:
     if len(key) != 32:
         raise InputError("--service-key is not 32 bytes in hex")
     return key
-
-
-def ask_passphrase(*, confirm: bool = False, variable: str = PASSPHRASE_VARIABLE) -> str:
-    """From the file that the environment variable names, or typed on the terminal."""
-    named = os.environ.get(variable)
-    if named:
-        try:
-            return Path(named).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as exc:
-            raise KeyFileError(f"the file that {variable} names cannot be read") from exc
-    if not sys.stdin.isatty():
-        raise KeyFileError(
-            "a passphrase is needed and there is no terminal to ask on",
-            hint=f"set {variable} to a file that holds it",
-        )
-    passphrase = getpass.getpass("passphrase: ")
-    if confirm and getpass.getpass("again: ") != passphrase:
-        raise KeyFileError("the two passphrases differ")
-    return passphrase
 
 
 def open_key_file(path: Path) -> SecretKeys:

@@ -8,12 +8,9 @@ from pathlib import Path
 
 from safelight.ckks.key_file import save_key_file
 from safelight.ckks.secret import SecretKeys
-from safelight.cli.connection import (
-    NEW_PASSPHRASE_VARIABLE,
-    ask_passphrase,
-    open_key_file,
-)
+from safelight.cli.connection import open_key_file
 from safelight.cli.console import print_json
+from safelight.cli.passphrase import NEW_PASSPHRASE_VARIABLE, ask_passphrase
 from safelight.errors import KeyFileError
 from safelight.models.registry import compiled_model
 
