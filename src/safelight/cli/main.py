@@ -22,11 +22,15 @@ SUBCOMMANDS = {
     "evaluate": "a model's test set, in the clear and encrypted",
     "models": "the shipped models and their cards",
     "compile": "compile a model and print its plan",
+    "import": "a scikit-learn, PyTorch or ONNX model to one that runs encrypted",
     "keys": "secret key files: new, show, passphrase",
+    "vault": "envelopes, de-identification, the sealed archive",
     "serve": "run a service",
     "bench": "time primitives, networks and models, beside SEAL and TenSEAL",
     "info": "version, engine and machine",
 }
+# Where a module cannot have the subcommand's name.
+_MODULES = {"import": "import_model"}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -85,7 +89,7 @@ def _unforeseen(exc: Exception) -> SafelightError:
 
 
 def _module(name: str):  # type: ignore[no-untyped-def]
-    return importlib.import_module(f"safelight.cli.{name}")
+    return importlib.import_module(f"safelight.cli.{_MODULES.get(name, name)}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,21 @@
+"""``safelight vault``: envelopes, de-identification, the archive. One file for each group."""
+
+from __future__ import annotations
+
+import argparse
+
+from safelight.cli import vault_envelopes, vault_keys
+
+_GROUPS = (vault_keys, vault_envelopes)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for group in _GROUPS:
+        group.add_actions(actions)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the action."""
+    return int(arguments.perform(arguments))
