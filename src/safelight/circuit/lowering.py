@@ -145,7 +145,7 @@ class _Lowering:
         level = min(self.values[source].level for source, _ in op.terms)
         divided = self.parameters.primes[level - op_scale.rescales + 1 : level + 1]
         if divided:
-            raw_scale = self.waterline * math.prod(map(float, divided))
+            raw_scale = 2.0**op_scale.scale_bits * math.prod(map(float, divided))
         else:
             source, weight_bits = op.terms[0][0], op_scale.weight_bits[0]
             raw_scale = self.values[source].scale * 2.0**weight_bits
@@ -187,7 +187,7 @@ class _Lowering:
             register, level, raw_scale, op_scale.rescales, op.name
         )
         if op_scale.rescales:
-            scale = self.waterline
+            scale = 2.0**op_scale.scale_bits
         register = self._folded(register, () if last else folds, op.name)
         if op.bias.any():
             biased = self._new()

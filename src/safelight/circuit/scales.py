@@ -1,18 +1,19 @@
 """Levels and scales: the shortest chain of primes that carries a model, chosen by search.
 
 Scales are planned in whole bits. An affine map multiplies the scale by that of its diagonals,
-which is free to choose, so a rescaling after it can land exactly on the waterline; a product adds
-the scales of its factors. A rescaling after every operation, as is usual, wastes primes: the
-search may leave a product unrescaled (LoLa's trick) wherever the modulus has room.
+which is free to choose, so a rescaling after it can land exactly on a whole number of bits; a
+product adds the scales of its factors. A rescaling after every operation, as is usual, wastes
+primes: the search may leave a product unrescaled (LoLa's trick) wherever the modulus has room.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from safelight.circuit.noise import NoiseModel
 from safelight.circuit.normal_form import NormalForm, Op, ProductOp
 from safelight.ckks.parameters import MAX_LOG2_QP, MAX_PRIME_BITS, Parameters
 from safelight.errors import DepthError
@@ -20,11 +21,17 @@ from safelight.errors import DepthError
 # Least scale of the weights, the best first: below the last their rounding shows in the answers.
 WEIGHT_BITS = (26, 23, 20, 17)
 SPARE_WEIGHT_BITS = (0, 4, 8)  # more than that, where the modulus has room
-# Lowest scale a value may have, so that rotation and rescaling noise stays below about 1e-4.
-WATERLINE_BITS = {4096: 26, 8192: 26, 16384: 30, 32768: 32}
+SPARE_SCALE_BITS = (0, 2, 4, 6)  # the same above the waterline
+# Lowest scale a value may have, so that the rounding of one rescaling stays below about 1e-3.
+WATERLINE_BITS = {4096: 22, 8192: 23, 16384: 24, 32768: 25}
 BEST_WATERLINE_BITS = 38
+# Primes up to here keep a transform's butterflies free of corrections and pack to 48 bits in
+# memory (native/modulus.cpp): 35 ms against 42 for a transform of 16 × 16 diagonals.
+LAZY_PRIME_BITS = 46
+# Predicted error of the answer above which larger primes are worth their time.
+TOLERABLE_ERROR = 4e-3
 MAX_RESCALES = 2  # after one operation
-MARGIN_BITS = 1.5  # sign, and noise on top of the bound
+MARGIN_BITS = 2.0  # sign, noise, and inputs somewhat beyond the calibrated range
 # The special prime exceeds the others by this, if it can: key-switching noise shrinks by as much.
 SPECIAL_PRIME_LEAD_BITS = (4, 2, 0)
 MIN_BITS = 25
@@ -37,10 +44,12 @@ class OpScale:
     Args:
         weight_bits: Scale of the diagonals of each term; empty for a product.
         rescales: How many primes are divided out after it.
+        scale_bits: Scale of its result; exact after an affine operation that rescales.
     """
 
     weight_bits: tuple[int, ...]
     rescales: int
+    scale_bits: int
 
 
 @dataclass(frozen=True)
@@ -50,14 +59,16 @@ class ScalePlan:
     Args:
         parameters: Ring and primes.
         prime_bits: Size of the data primes.
-        waterline_bits: Scale of the input, and what exact rescalings return to.
+        waterline_bits: Scale of the input, and the least of any value.
         op_scales: For each operation of the normal form.
+        predicted_error: Of an answer, root mean square, from `safelight.circuit.noise`.
     """
 
     parameters: Parameters
     prime_bits: int
     waterline_bits: int
     op_scales: tuple[OpScale, ...]
+    predicted_error: float
 
 
 _FORGOTTEN = (-1, -1)
@@ -65,10 +76,19 @@ _FORGOTTEN = (-1, -1)
 
 @dataclass(frozen=True)
 class _State:
-    """(primes consumed, scale bits) of every value so far, `_FORGOTTEN` once not needed."""
+    """(primes consumed, scale bits) of every value so far, `_FORGOTTEN` once not needed.
+
+    ``errors`` are those that the noise model expects of the same values.
+    """
 
     values: tuple[tuple[int, int], ...]
+    errors: tuple[float, ...]
     plan: tuple[OpScale, ...] = ()
+
+    @property
+    def merit(self) -> tuple[int, float]:
+        """Orders feasible plans: early rescaling makes all that follows cheaper; then precision."""
+        return _early(self.plan), -self.errors[-1]
 
 
 def plan_scales(form: NormalForm, rings: tuple[int, ...] = tuple(MAX_LOG2_QP)) -> ScalePlan:
@@ -118,19 +138,32 @@ class _Chain:
 
 
 def _best_at_depth(form: NormalForm, n: int, depth: int) -> ScalePlan | None:
-    """The finest plan with ``depth`` rescalings: weights first, then waterline, then noise."""
+    """The finest plan with ``depth`` rescalings; small primes wherever they are fine enough."""
     # what is not feasible with the least demands is not with higher ones
-    least = (chain for chain, _ in _chains(n, depth, WEIGHT_BITS[-1], coarsest=True))
-    if not any(_search(form, chain) for chain in least):
+    noise = NoiseModel(form, n)
+    least = (
+        (chain, special - chain.prime_bits)
+        for chain, special in _chains(n, depth, WEIGHT_BITS[-1], coarsest=True)
+    )
+    if not any(_search(form, chain, noise, lead) for chain, lead in least):
         return None
-    for weight_bits in WEIGHT_BITS:
-        for chain, special in _chains(n, depth, weight_bits):
-            op_scales = _search(form, chain)
-            if op_scales is not None:
+    best: ScalePlan | None = None
+    least_rank = (2, 0, 0.0)
+    for chain, special in _chains(n, depth, WEIGHT_BITS[-1]):
+        lead = special - chain.prime_bits
+        for weight_bits in WEIGHT_BITS:
+            found = _search(form, replace(chain, weight_bits=weight_bits), noise, lead)
+            if found is None:
+                continue
+            op_scales, error = found
+            fine = chain.prime_bits <= LAZY_PRIME_BITS and error < TOLERABLE_ERROR
+            rank = (0, -_early(op_scales), error) if fine else (1, 0, error)
+            if rank < least_rank:
+                least_rank = rank
                 bits = [chain.first_bits, *[chain.prime_bits] * depth, special]
                 parameters = Parameters.from_bits(n, bits)
-                return ScalePlan(parameters, chain.prime_bits, chain.waterline, op_scales)
-    return None
+                best = ScalePlan(parameters, chain.prime_bits, chain.waterline, op_scales, error)
+    return best
 
 
 def _chains(
@@ -138,7 +171,7 @@ def _chains(
 ) -> Iterator[tuple[_Chain, int]]:
     """What the security budget allows, the finest first, with the size of the special prime."""
     budget = MAX_LOG2_QP[n]
-    waterlines = range(BEST_WATERLINE_BITS, WATERLINE_BITS[n] - 1, -2)
+    waterlines = range(BEST_WATERLINE_BITS, WATERLINE_BITS[n] - 1, -1)
     for waterline in waterlines[-1:] if coarsest else waterlines:
         for lead in SPECIAL_PRIME_LEAD_BITS:
             for prime_bits in range(MAX_PRIME_BITS - lead, MIN_BITS - 1, -1):
@@ -148,13 +181,18 @@ def _chains(
                     yield _Chain(depth, prime_bits, first, waterline, weight_bits), special
 
 
-def _search(form: NormalForm, chain: _Chain) -> tuple[OpScale, ...] | None:
-    """Breadth-first over operations; of states with equal live values the best is kept."""
+def _search(
+    form: NormalForm, chain: _Chain, noise: NoiseModel, special_lead_bits: int
+) -> tuple[tuple[OpScale, ...], float] | None:
+    """Breadth-first over operations; of states with equal live values the best is kept.
+
+    The plan, and the error of its answer.
+    """
     output_bits = chain.waterline + _room(form.ops[-1].bound)
     if _needed_bits(form, chain) > chain.capacity(0) or output_bits > chain.first_bits:
         return None
     start: tuple[tuple[int, int], ...] = ((0, chain.waterline),)
-    states = {start: _State(start)}
+    states = {start: _State(start, (noise.fresh(chain.waterline),))}
     last_reads = _last_reads(form)
     for index, op in enumerate(form.ops):
         following: dict[tuple[tuple[int, int], ...], _State] = {}
@@ -164,9 +202,16 @@ def _search(form: NormalForm, chain: _Chain) -> tuple[OpScale, ...] | None:
                     value if last_reads[number] > index else _FORGOTTEN
                     for number, value in enumerate((*state.values, after))
                 )
-                found = _State(values, (*state.plan, op_scale))
+                error = noise.after(
+                    index,
+                    state.errors,
+                    op_scale.weight_bits,
+                    op_scale.scale_bits if op_scale.rescales else None,
+                    special_lead_bits,
+                )
+                found = _State(values, (*state.errors, error), (*state.plan, op_scale))
                 known = following.get(values)
-                if known is None or _merit(found.plan) > _merit(known.plan):
+                if known is None or found.merit > known.merit:
                     following[values] = found
         states = following
     # the output drops to level 0, where it must fit as well
@@ -174,7 +219,8 @@ def _search(form: NormalForm, chain: _Chain) -> tuple[OpScale, ...] | None:
     ended = [s for s in states.values() if s.values[-1][1] + last <= chain.first_bits]
     if not ended:
         return None
-    return max(ended, key=lambda state: _merit(state.plan)).plan
+    best = max(ended, key=lambda state: state.merit)
+    return best.plan, best.errors[-1]
 
 
 def _last_reads(form: NormalForm) -> list[int]:
@@ -203,13 +249,9 @@ def _needed_bits(form: NormalForm, chain: _Chain) -> float:
     return needed
 
 
-def _merit(plan: tuple[OpScale, ...]) -> tuple[int, int]:
-    """Orders feasible plans: early rescaling, which makes all that follows cheaper; then weights.
-
-    The least weight is what the chain asked for, so no plan is coarser than another by much.
-    """
-    early = sum((len(plan) - index) * op.rescales for index, op in enumerate(plan))
-    return early, sum(min(op.weight_bits) for op in plan if op.weight_bits)
+def _early(plan: tuple[OpScale, ...]) -> int:
+    """How early a plan rescales: the sum of operations left after each rescaling."""
+    return sum((len(plan) - index) * op.rescales for index, op in enumerate(plan))
 
 
 def _room(bound: float) -> float:
@@ -230,18 +272,21 @@ def _choices(op: Op, state: _State, chain: _Chain) -> list[tuple[tuple[int, int]
         for rescales in range(min(MAX_RESCALES, chain.depth - consumed) + 1):
             scale = raw - rescales * chain.prime_bits
             if chain.holds(scale) and raw + room <= chain.capacity(consumed):
-                found.append(((consumed + rescales, scale), OpScale((), rescales)))
+                op_scale = OpScale((), rescales, scale)
+                found.append(((consumed + rescales, scale), op_scale))
         return found
     sources = [state.values[source] for source, _ in op.terms]
     consumed = max(value[0] for value in sources)
     highest = max(value[1] for value in sources)
     for rescales in range(min(MAX_RESCALES, chain.depth - consumed) + 1):
-        exact = [chain.waterline + rescales * chain.prime_bits]
+        floor = chain.waterline + rescales * chain.prime_bits
+        exact = [floor + spare for spare in SPARE_SCALE_BITS]
         free = [highest + chain.weight_bits + spare for spare in SPARE_WEIGHT_BITS]
         for raw in exact if rescales else free:
             weights = tuple(raw - value[1] for value in sources)
             scale = raw - rescales * chain.prime_bits
             fits = chain.holds(scale) and raw + room <= chain.capacity(consumed)
             if fits and min(weights) >= chain.weight_bits:
-                found.append(((consumed + rescales, scale), OpScale(weights, rescales)))
+                op_scale = OpScale(weights, rescales, scale)
+                found.append(((consumed + rescales, scale), op_scale))
     return found

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from safelight.circuit.outputs import Outputs as Outputs
+from safelight.circuit.outputs import logits_of, maps_of, probabilities
 from safelight.circuit.sparse import FloatArray, IntArray
 from safelight.ckks.parameters import Parameters
 from safelight.errors import MalformedError, ParameterError, RecordError
 
-ACTIVATIONS = ("sigmoid", "softmax", "sigmoid_each")
-Kind = Literal["binary", "multiclass", "multilabel"]
 MAX_TEXT = 200  # characters of a name or title
 
 
@@ -38,34 +38,6 @@ class SlotRun:
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """What the decrypted numbers mean.
-
-    Args:
-        classes: Names, in order of the logits; for one logit [negative, positive].
-        activation: Applied by the client: ``sigmoid`` (one logit, two classes), ``softmax`` (one
-            class of several), ``sigmoid_each`` (a logit a finding, any number of them at once).
-        positive: The class that sensitivity and threshold speak of.
-        threshold: Operating point on the probability of ``positive``; with ``sigmoid_each`` of
-            every finding.
-        temperature: Logits are divided by it.
-    """
-
-    classes: tuple[str, ...]
-    activation: str
-    positive: str
-    threshold: float
-    temperature: float = 1.0
-
-    @property
-    def kind(self) -> Kind:
-        """Two classes, one class of several, or several findings at once."""
-        if self.activation == "sigmoid_each":
-            return "multilabel"
-        return "binary" if len(self.classes) == 2 else "multiclass"
-
-
-@dataclass(frozen=True)
 class Signature:
     """The client's side of a compiled model.
 
@@ -85,7 +57,8 @@ class Signature:
         records: How many inputs fit one ciphertext.
         record_step: Slot of record r is the slot of record 0 plus r times this.
         input_slots: Where the elements of record 0 go; all other slots are zero.
-        output_slots: Slot of each logit of record 0 in the returned ciphertext, at level 0.
+        output_slots: Slot of each logit (or element of its map, in C order) of record 0 in the
+            returned ciphertext, at level 0.
         output_scale: Scale of the returned ciphertext.
         outputs: Their meaning.
     """
@@ -144,28 +117,29 @@ class Signature:
         return bool(np.abs(inputs).max(initial=0.0) <= self.input_bound)
 
     def unpack(self, slots: FloatArray, count: int) -> FloatArray:
-        """Logits float64 ``[count, outputs]`` from decrypted slots."""
+        """Logits float64 ``[count, logits]`` from decrypted slots; maps are averaged."""
+        return logits_of(self.outputs, self._numbers(slots, count))
+
+    def unpack_maps(self, slots: FloatArray, count: int) -> FloatArray | None:
+        """Class-activation maps ``[count, logits, height, width]``; None if it has none."""
+        if not self.outputs.map_shape:
+            return None
+        return maps_of(self.outputs, self._numbers(slots, count))
+
+    def _numbers(self, slots: FloatArray, count: int) -> FloatArray:
         first = np.array(self.output_slots)
         records = np.arange(count) * self.record_step
         return np.asarray(slots[first[None, :] + records[:, None]])
 
     def probabilities(self, logits: FloatArray) -> FloatArray:
         """Probability of each class, float64 ``[records, classes]``."""
-        scaled = np.clip(logits / self.outputs.temperature, -500.0, 500.0)
-        if self.outputs.activation == "sigmoid":
-            positive = 1.0 / (1.0 + np.exp(-scaled[:, 0]))
-            columns = [positive, 1.0 - positive]
-            if self.outputs.classes[0] != self.outputs.positive:
-                columns.reverse()
-            return np.stack(columns, axis=1)
-        if self.outputs.activation == "sigmoid_each":
-            return np.asarray(1.0 / (1.0 + np.exp(-scaled)))
-        exponents = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
+        return probabilities(self.outputs, logits)
 
     def to_json(self) -> dict[str, Any]:
         """As sent to clients."""
         data = asdict(self)
+        if not self.outputs.map_shape:
+            del data["outputs"]["map_shape"]  # a client that knows no maps reads all others
         data["parameters"] = {
             "n": self.parameters.n,
             "primes": list(self.parameters.primes),
@@ -214,6 +188,7 @@ class Signature:
                     positive=_text(outputs["positive"]),
                     threshold=_number(outputs["threshold"]),
                     temperature=_number(outputs["temperature"]),
+                    map_shape=tuple(map(_integer, _listed(outputs.get("map_shape", ())))),
                 ),
             )
         except (KeyError, TypeError, ValueError, OverflowError, ParameterError) as exc:
@@ -240,16 +215,7 @@ class Signature:
             ok &= all(0 <= run.slot + run.slot_step * i < slots - last_record for i in ends)
             ok &= all(0 <= run.element + run.element_step * i < size for i in ends)
         ok &= all(0 <= slot < slots - last_record for slot in self.output_slots)
-        logits, classes = len(self.output_slots), self.outputs.classes
-        ok &= self.outputs.activation in ACTIVATIONS and self.outputs.positive in classes
-        ok &= len(set(classes)) == len(classes)
-        if self.outputs.activation == "sigmoid":
-            ok &= (logits, len(classes)) == (1, 2)
-        elif self.outputs.activation == "sigmoid_each":
-            ok &= logits == len(classes) > 0
-        else:
-            ok &= logits == len(classes) > 1
-        ok &= 0.0 < self.outputs.threshold < 1.0 and 1e-6 < self.outputs.temperature < 1e6
+        ok &= self.outputs.is_sound() and len(self.output_slots) == self.outputs.numbers
         if not ok:
             raise MalformedError("the model's signature has a value out of range")
 

@@ -61,4 +61,4 @@ def test_a_packing_that_puts_factors_apart_is_refused() -> None:
     moved = replace(value, placement=Placement(value.placement.order, 8))
     lowering.values = [value, moved]
     with pytest.raises(CompileError, match="factors of 'p' in different places"):
-        lowering.product(ProductOp("p", (8,), 0, 1, 1.0), OpScale((), 0))
+        lowering.product(ProductOp("p", (8,), 0, 1, 1.0), OpScale((), 0, 60))
