@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,10 +13,15 @@ from safelight.ckks.key_file import load_key_file
 from safelight.ckks.secret import SecretKeys
 from safelight.cli.passphrase import ask_passphrase
 from safelight.client.client import Client
+from safelight.client.exchange import Exchange
 from safelight.client.key_sets import KnownService, ServiceMemory, Watch
 from safelight.client.local_service import LocalService
+from safelight.client.service_audit import ServiceAudit
 from safelight.errors import InputError, KeyFileError, ServiceError
 from safelight.models.registry import load_model
+from safelight.vault.audit.checkpoint import VerifierKey
+from safelight.vault.audit.reading import LogReader
+from safelight.vault.audit.watching import CheckpointSource, FolderSource
 
 TOKEN_VARIABLE = "SAFELIGHT_TOKEN"  # noqa: S105 - a name
 
@@ -35,6 +40,33 @@ def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", default="auto", choices=("auto", "native", "seal"), help="of the own service"
     )
+
+
+def add_audit_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--server`` and what goes with it, to watch a service's audit log."""
+    parser.add_argument("--server", metavar="URL", help="a service, in place of a folder")
+    parser.add_argument(
+        "--token-file", type=Path, help=f"file with the bearer token; else ${TOKEN_VARIABLE}"
+    )
+    parser.add_argument("--insecure-http", action="store_true", help="plain HTTP beyond loopback")
+
+
+@contextmanager
+def audit_source(
+    arguments: argparse.Namespace, folder: Path, key: VerifierKey | None
+) -> Iterator[tuple[CheckpointSource, Callable[[], VerifierKey]]]:
+    """Where the checkpoints of an audit log come from, and who names its key where none is."""
+    if arguments.server is None:
+        yield FolderSource(folder, key), lambda: LogReader(folder).key
+        return
+    exchange = Exchange(
+        arguments.server, _token(arguments.token_file), insecure_http=arguments.insecure_http
+    )
+    try:
+        source = ServiceAudit(exchange)
+        yield source, source.verifier_key
+    finally:
+        exchange.close()
 
 
 @contextmanager

@@ -26,6 +26,7 @@ _LABELS = {
     "keys": "making and uploading evaluation keys",
     "encrypted": "encrypted inference",
     "start": "starting the service",
+    "audit": "checking entries",
 }
 
 

@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "import": "a scikit-learn, PyTorch or ONNX model to one that runs encrypted",
     "keys": "secret key files: new, show, passphrase",
     "vault": "envelopes, de-identification, the sealed archive",
+    "audit": "the audit log: verify, prove, watch",
     "serve": "run a service",
     "bench": "time primitives, networks and models, beside SEAL and TenSEAL",
     "info": "version, engine and machine",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -241,7 +242,7 @@ def _first_checkpoint(folder: LogFolder, name: str, key: Ed25519PrivateKey) -> C
 
 
 def _locked(path: Path) -> BinaryIO:
-    lock = path.open("wb")
+    lock = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as exc:

@@ -59,7 +59,7 @@ def recover(folder: LogFolder, checkpoint: Checkpoint, *, sync: bool) -> Recover
     """
     entries = folder.file(ENTRIES)
     for name in (SALTS, OFFSETS, HASHES, ENTRIES):
-        folder.file(name).touch(0o600)
+        folder.file(name).touch(0o600)  # the mode counts where it is new
     if checkpoint.size == 0 and _size(entries) < len(FILE_START):
         entries.write_bytes(FILE_START)
     with entries.open("rb") as file:
