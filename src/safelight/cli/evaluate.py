@@ -12,9 +12,11 @@ from safelight.cli.info import information
 from safelight.client.evaluation import Evaluation, Scores
 from safelight.client.full_evaluation import FullEvaluation, evaluate_in_full, other_splits
 from safelight.client.report import check_report_folder, write_report
+from safelight.errors import InputError
 from safelight.models.held_out import HeldOut, held_out
 from safelight.models.proportions import Estimate
 from safelight.models.registry import load_model
+from safelight.models.temperature import calibrate_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", type=Path, metavar="DIR", help="write a page, its figures and results.json"
     )
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="first fit the temperature on the validation split and write it into the model's "
+        "folder",
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON document")
     add_connection_arguments(parser)
 
@@ -58,6 +66,13 @@ def run(arguments: argparse.Namespace) -> int:
     def load(split: str) -> HeldOut:
         return held_out(model, arguments.dataset, split)
 
+    if arguments.calibrate:
+        if arguments.server is not None:
+            raise InputError(
+                "--calibrate changes the model here, not at the service",
+                hint="leave out --server; serve the changed folder afterwards",
+            )
+        model = calibrate_folder(model, load("val"))
     data = load(arguments.split)
     rest = tuple(name for name in ("train", "val", "test") if name != arguments.split)
     if arguments.split == "val":

@@ -23,6 +23,7 @@ from safelight.client.report_style import (
     new_figure,
     tidy,
 )
+from safelight.models.measures import ClassMeasures
 
 _SQUARE = (4.3, 3.9)
 _WIDE = (8.8, 1.9)
@@ -41,19 +42,22 @@ def roc(found: FullEvaluation) -> Any:
         if found.clear.kind == "binary":
             axes.fill_between(*rates, color=colour, alpha=0.10, linewidth=0)
     if found.clear.kind == "binary":
-        point = found.clear.classes[0]
-        spared, caught = point.specificity, point.sensitivity
-        if None not in (spared.value, caught.value, spared.low, caught.low):
-            x, y = 1 - spared.value, caught.value
-            axes.plot([1 - spared.high, 1 - spared.low], [y, y], color=INK, linewidth=1.2)
-            axes.plot([x, x], [caught.low, caught.high], color=INK, linewidth=1.2)
-            label = f"operating point {found.clear.threshold:.2f}"
-            axes.plot([x], [y], "o", color=INK, markersize=6, label=label)
+        _operating_point(axes, found.clear.classes[0], found.clear.threshold)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), title="ROC curve")
     axes.set_xlabel("false alarms (1 − specificity)")
     axes.set_ylabel("sensitivity")
     axes.legend(loc="lower right", title="AUC", title_fontsize=8, alignment="left")
     return figure
+
+
+def _operating_point(axes: Any, measures: ClassMeasures, threshold: float) -> None:
+    """A dot with the Wilson intervals of both its coordinates."""
+    spared, caught = measures.specificity, measures.sensitivity
+    x, y = 1 - (spared.value or 0.0), caught.value or 0.0
+    across = [1 - (spared.high or 0.0), 1 - (spared.low or 0.0)]
+    axes.plot(across, [y, y], color=INK, linewidth=1.2)
+    axes.plot([x, x], [caught.low or 0.0, caught.high or 0.0], color=INK, linewidth=1.2)
+    axes.plot([x], [y], "o", color=INK, markersize=6, label=f"operating point {threshold:.2f}")
 
 
 def precision_recall(found: FullEvaluation) -> Any:
@@ -93,12 +97,25 @@ def scores(found: FullEvaluation) -> Any:
     axes.bar(edges, -without, color=WITHOUT, label=f"truth: not {name}", **kwargs)
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.axvline(found.clear.threshold, color=INK, linewidth=1.2, linestyle=(0, (3, 3)))
+    # square roots: the few in the middle, which the operating point divides, stay visible
+    axes.set_yscale("function", functions=(_signed_root, _signed_square))
     axes.set_xlim(0, 1)
+    most = int(found.scores[0].max())
+    ticks = [tick for tick in (5, 20, 50, 100, 200, 500, 1000, 2000, 5000) if tick <= most]
+    axes.set_yticks(sorted({0, *ticks, *(-tick for tick in ticks)}))
     axes.set(title="Answers by truth", xlabel=f"probability of {name}", ylabel="cases")
     axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     axes.text(found.clear.threshold, axes.get_ylim()[1], " operating point", va="top", fontsize=8)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     return figure
+
+
+def _signed_root(value: Any) -> Any:
+    return np.sign(value) * np.sqrt(np.abs(value))
+
+
+def _signed_square(value: Any) -> Any:
+    return np.sign(value) * np.square(value)
 
 
 def confusion(found: FullEvaluation) -> Any:
@@ -109,7 +126,9 @@ def confusion(found: FullEvaluation) -> Any:
     figure = new_figure(side, side * _SQUARE[1] / _SQUARE[0])
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.15, aspect="auto")
+    edges = np.arange(len(names) + 1) - 0.5
+    axes.pcolormesh(edges, edges, shares, cmap="Blues", vmin=0, vmax=1.15)
+    axes.invert_yaxis()
     large = 13 if len(names) < 4 else 9
     for row, column in np.ndindex(counts.shape):
         share = shares[row, column]

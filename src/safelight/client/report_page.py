@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 
 from safelight.client.full_evaluation import FullEvaluation
+from safelight.client.report_card import card_html
 from safelight.client.report_protection import cost_section, protection_section
 from safelight.client.report_text import (
     facts,
@@ -29,7 +30,7 @@ _PREVALENCES = (0.01, 0.05, 0.20, 0.50)
 _CAPTIONS = {
     "roc": "Every possible operating point. The cross is the one in use, with its 95 % intervals.",
     "precision-recall": "What share of findings is right, at the share of diseased in these data.",
-    "scores": "The further apart the two groups, the better. Counts, clear answers.",
+    "scores": "The further apart the two groups, the better. Clear answers; square-root scale.",
     "confusion": "Counts, and the share of each row.",
     "reliability": "On the dashed line, a probability means what it says.",
     "agreement": "Three decimals, as everything that leaves the clinic.",
@@ -330,7 +331,8 @@ def _data_section(found: FullEvaluation, card: str) -> str:
     parts = ["<h2>Data and limits</h2>", facts(row for row in rows if row[1])]
     if card:
         parts.append(
-            f"<details open><summary>The model's card</summary><pre>{escape(card)}</pre></details>"
+            "<details open><summary>The model's card</summary>"
+            f'<div class="card">{card_html(card)}</div></details>'
         )
     return "\n".join(parts)
 

@@ -16,7 +16,7 @@ from safelight.client.report_text import (
 
 # One row a party, one column a thing; the threat model (docs/threat-model.md) says it at length.
 _WHO_HELD_WHAT = (
-    ("clinic (this report's client)", "in clear", "in clear", "yes", "no"),
+    ("clinic", "in clear", "in clear", "yes", "no *"),
     ("service", "ciphertext only", "ciphertext only", "never", "yes"),
     ("network", "ciphertext only", "ciphertext only", "never", "no"),
 )
@@ -66,6 +66,8 @@ def protection_section(found: FullEvaluation, figures: str) -> str:
                 _WHO_HELD_WHAT,
                 numbers_from=9,
             ),
+            '<p class="note">* This report compares with answers in the clear, so the machine that '
+            "made it had the weights too; for encrypted answers a clinic needs none.</p>",
             facts(rows),
             figures,
             "<h3>Signed by the service</h3>",

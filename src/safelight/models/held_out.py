@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +11,13 @@ from numpy.typing import NDArray
 
 from safelight.errors import InputError
 from safelight.imaging import Image, Preprocessing
-from safelight.models.datasets import medmnist, wdbc
+from safelight.models.data_source import dataset_at, dataset_titled
+from safelight.models.datasets import wdbc
+from safelight.models.datasets.dataset import Dataset
 from safelight.models.datasets.split import Split
 from safelight.models.registry import TrainedModel
 
-# How model.json names its data, and what our loaders call it.
-_DATASETS = {
-    "Wisconsin Diagnostic Breast Cancer (UCI)": "wdbc",
-    "PneumoniaMNIST (MedMNIST v2)": "pneumoniamnist",
-    "RetinaMNIST (MedMNIST v2)": "retinamnist",
-}
+_WDBC = "Wisconsin Diagnostic Breast Cancer (UCI)"
 
 
 @dataclass(frozen=True)
@@ -49,18 +47,36 @@ def held_out(model: TrainedModel, path: Path | None = None, split: str = "test")
         InputError: A model without a known data set, or a file that is not it.
         UnreachableError: The file is neither here nor to be had.
     """
-    dataset = _DATASETS.get(model.description.get("data", {}).get("name", ""), "")
+    title = str(model.description.get("data", {}).get("name", ""))
     steps = Preprocessing.from_json(dict(model.meaning.preprocessing))
-    if dataset == "wdbc":
+    if title == _WDBC:
         return _wdbc(steps, path, split)
-    if dataset in medmnist.KNOWN_MD5 or path is not None:
-        data = medmnist.load(path or medmnist.find_or_download(dataset))
-        chosen = {"train": data.train, "val": data.val, "test": data.test}[split]
-        return HeldOut(f"{data.name}/{split}", _preprocessed(steps, chosen), chosen.labels)
-    raise InputError(
-        f"the model {model.name!r} names no data set that can be found",
-        hint="give --dataset FILE",
-    )
+    if not title and path is None:
+        raise InputError(
+            f"the model {model.name!r} names no data set", hint="give its path: --dataset PATH"
+        )
+    size = model.graph.input_shape[-1]
+    data = _loaded(title, path, size)
+    _check(model, data)
+    chosen = data.splits[split]
+    return HeldOut(f"{data.name}/{split}", _preprocessed(steps, chosen), chosen.labels)
+
+
+@functools.lru_cache(maxsize=1)  # of one evaluation all three splits are asked for
+def _loaded(title: str, path: Path | None, size: int) -> Dataset:
+    return dataset_titled(title, size=size) if path is None else dataset_at(path, size=size)
+
+
+def _check(model: TrainedModel, data: Dataset) -> None:
+    """The data's labels mean the model's classes, as far as numbers tell."""
+    ours, theirs = len(model.meaning.outputs.classes), len(data.about.classes)
+    several = model.meaning.outputs.kind == "multilabel"
+    if ours != theirs or several != (data.about.task == "multi-label"):
+        raise InputError(
+            f"{data.name} has {theirs} classes ({data.about.task}), the model {model.name!r} "
+            f"{ours} ({model.meaning.outputs.kind})",
+            hint="evaluate the model on data with its own classes",
+        )
 
 
 def _wdbc(steps: Preprocessing, path: Path | None, split: str) -> HeldOut:
@@ -74,4 +90,12 @@ def _wdbc(steps: Preprocessing, path: Path | None, split: str) -> HeldOut:
 
 
 def _preprocessed(steps: Preprocessing, split: Split) -> NDArray[np.float64]:
-    return np.stack([steps.apply(Image.from_array(image)) for image in split.inputs])
+    if steps.is_for_records:
+        raise InputError(
+            "the data set holds images, the model takes records",
+            hint="give a table of records, or another model",
+        )
+    scale = steps.value_scale
+    return np.stack(
+        [steps.apply(Image.from_array(image, value_scale=scale)) for image in split.inputs]
+    )

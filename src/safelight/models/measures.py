@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.circuit.signature import Kind
+from safelight.circuit.outputs import Kind
 from safelight.errors import InputError
 from safelight.models.bootstrap import Indices, draws_for, percentile_intervals
 from safelight.models.calibration import Calibration, calibration
@@ -108,7 +108,7 @@ def truth_table(labels: NDArray[Any], classes: int) -> IntArray:
     if truth.ndim == 1:
         if truth.size and not 0 <= truth.min() <= truth.max() < classes:
             raise InputError(f"labels from {truth.min()} to {truth.max()} for {classes} classes")
-        return np.eye(classes, dtype=np.int64)[truth]
+        return np.asarray(np.eye(classes, dtype=np.int64)[truth])
     if truth.shape[1:] != (classes,) or not np.isin(truth, (0, 1)).all():
         raise InputError(f"labels of shape {list(truth.shape)} for {classes} findings")
     return truth.astype(np.int64)

@@ -31,6 +31,7 @@ def fields(schema: dict[str, Any]) -> set[str]:
     """Names of all fields of a schema, nested ones too."""
     found = set(schema.get("properties", {}))
     nested = [*schema.get("properties", {}).values(), *schema.get("anyOf", [])]
+    nested += schema.get("$defs", {}).values()
     nested += [schema[key] for key in ("items", "additionalProperties") if key in schema]
     for part in nested:
         if isinstance(part, dict):
@@ -60,6 +61,7 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
         ("compile", ("compile", "wdbc-logistic")),
         ("compile", ("compile", "wdbc-logistic", "--explain")),
         ("evaluate", ("evaluate", "wdbc-logistic", "--encrypted", "3")),
+        ("evaluate", ("evaluate", "wdbc-logistic", "--encrypted", "1")),
     ],
 )
 def test_printed_object(
