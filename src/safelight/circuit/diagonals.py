@@ -7,6 +7,7 @@ input give a choice of classes, and a greedy cover takes few.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,16 +54,28 @@ def cover(distances: IntArray, offsets: IntArray, period: int) -> tuple[IntArray
     options = (distances[None, :] + offsets[:, None]) % period
     if len(options) == 1:
         return options[0], np.zeros(distances.size, dtype=np.int64)
-    chosen = np.full(distances.size, -1, dtype=np.int64)
-    still_open = np.arange(distances.size)
-    counts = np.bincount(options.ravel(), minlength=period)
-    while still_open.size:
-        best = int(np.argmax(counts))
-        served = (options[:, still_open] == best).any(axis=0)
-        chosen[still_open[served]] = best
-        counts -= np.bincount(options[:, still_open[served]].ravel(), minlength=period)
-        still_open = still_open[~served]
-    return chosen, np.argmax(options == chosen[None, :], axis=0)
+    table = options.T.tolist()
+    counts = np.bincount(options.ravel(), minlength=period).tolist()
+    members: dict[int, list[int]] = {}
+    for index, row in enumerate(table):
+        for option in row:
+            members.setdefault(option, []).append(index)
+    heap = [(-counts[option], option) for option in members]
+    heapq.heapify(heap)
+    chosen, still_open = [-1] * len(table), len(table)
+    while still_open:
+        count, best = heap[0]
+        if -count != counts[best]:  # others have served some of its distances since
+            heapq.heapreplace(heap, (-counts[best], best))
+            continue
+        for index in members[best]:
+            if chosen[index] < 0:
+                chosen[index] = best
+                still_open -= 1
+                for option in table[index]:
+                    counts[option] -= 1
+    found = np.array(chosen, dtype=np.int64)
+    return found, np.argmax(options == found[None, :], axis=0)
 
 
 def distinct_distances(
