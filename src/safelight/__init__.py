@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from safelight.client.client import Client
     from safelight.client.diagnosis import Diagnosis
     from safelight.client.local_service import LocalService
+    from safelight.models.importers.compile_model import compile_model
 
 __version__ = "0.1.0"
-__all__ = ["Client", "Diagnosis", "LocalService", "SafelightError", "__version__"]
+__all__ = ["Client", "Diagnosis", "LocalService", "SafelightError", "__version__", "compile_model"]
 
 # Where the names of the surface live: imported on first use, so that `import safelight` is fast
 # and the service process never loads the secret side.
@@ -20,6 +21,7 @@ _LAZY = {
     "Client": "safelight.client.client",
     "Diagnosis": "safelight.client.diagnosis",
     "LocalService": "safelight.client.local_service",
+    "compile_model": "safelight.models.importers.compile_model",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import re
 import shlex
 from pathlib import Path
@@ -12,7 +11,7 @@ import help_blocks
 import pytest
 from pages import PAGES, ROOT, name, shell_commands
 
-from safelight.cli.main import SUBCOMMANDS, main
+from safelight.cli.main import SUBCOMMANDS, _module, main
 
 PAGE = ROOT / "docs" / "cli.md"
 _BLOCKS = [(c.strip(), t) for c, t in help_blocks.BLOCK.findall(PAGE.read_text("utf-8"))]
@@ -55,7 +54,7 @@ def test_command_lines_are_accepted(
         parsed.append(found)
         return 0
 
-    module = importlib.import_module(f"safelight.cli.{arguments[0]}")
+    module = _module(arguments[0])
     monkeypatch.setattr(module, "run", remember)
     assert main(arguments) == 0
     assert len(parsed) == 1

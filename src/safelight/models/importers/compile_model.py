@@ -1,0 +1,259 @@
+"""A model of another framework to one that can be served: `safelight.compile_model`.
+
+1. A frontend makes the draft (scikit-learn, PyTorch, ONNX).
+2. What may stay public is cut off (`public_parts`).
+3. Preprocessing and calibration inputs are brought together.
+4. Activations become polynomials (`replacement`), perhaps with a fine-tuning pass.
+5. The circuit's compiler makes the triple; the result is compared with the original.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.circuit.compiler import Compiled, ModelMeaning, compile_graph
+from safelight.circuit.graph import FloatArray, Graph
+from safelight.circuit.reference import evaluate
+from safelight.circuit.signature import Outputs
+from safelight.errors import CompileError, DepthError, InputError
+from safelight.imaging import Preprocessing
+from safelight.models.importers.agreement import agreement_of
+from safelight.models.importers.calibration import Calibration, checked, model_inputs
+from safelight.models.importers.draft import BATCH, Draft
+from safelight.models.importers.frontends import draft_of
+from safelight.models.importers.imported_model import ImportedModel
+from safelight.models.importers.input_steps import Prepared, prepared_input
+from safelight.models.importers.model_folder import card_text, describe
+from safelight.models.importers.replacement import MARGIN, Replaced, with_polynomials
+
+Watch = Callable[[str, float, float], None]
+MAX_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+CHECKED_SHARE = 5  # every fifth record is kept for the comparison
+MIN_HELD_OUT = 40  # below this many records all are used for both
+MAX_CALIBRATION = 2048
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What a person may choose.
+
+    Args:
+        name: Of the model: lower-case letters, digits, hyphens.
+        title: One line.
+        version: Of the model, for people.
+        classes: Names in the order of the logits; [negative, positive] for one logit.
+        positive: The class that probability and operating point speak of.
+        threshold: Operating point on its probability.
+        preprocessing: Steps from an image to the model's input; None for the usual ones.
+        features: Names of a record's features.
+        input_shape: Of one input, where the source does not say it.
+        degree: Of the polynomials.
+        margin: Share by which ranges are wider than what calibration data showed.
+        fine_tune: Epochs of distillation from the original; 0 for none.
+        records: Inputs that share a ciphertext; None for as many as fit, 1 for images.
+        licence: Of the model; with ``attribution`` the folder gets a card.
+        attribution: Whose model and data.
+    """
+
+    name: str = "imported"
+    title: str = ""
+    version: str = "1"
+    classes: tuple[str, ...] = ()
+    positive: str = ""
+    threshold: float = 0.5
+    preprocessing: Preprocessing | None = None
+    features: tuple[str, ...] = ()
+    input_shape: tuple[int, ...] | None = None
+    degree: int = 2
+    margin: float = MARGIN
+    fine_tune: int = 0
+    records: int | None = None
+    licence: str = ""
+    attribution: str = ""
+
+
+def compile_model(
+    model: Any,
+    calibration: NDArray[Any] | Calibration,
+    *,
+    labels: NDArray[Any] | None = None,
+    classes: Sequence[str] = (),
+    features: Sequence[str] = (),
+    preprocessing: Preprocessing | dict[str, Any] | None = None,
+    watch: Watch | None = None,
+    **options: Any,
+) -> ImportedModel:
+    """Makes an encrypted model of a trained one.
+
+    Args:
+        model: A fitted scikit-learn classifier or pipeline; a ``torch.nn.Module``; an ONNX model
+            (a path, bytes, or an ``onnx.ModelProto``); a path of a ``.pt2`` archive.
+        calibration: Inputs as the source takes them, ``[records, …]``, some hundreds; or uint8
+            images for the preprocessing steps. They set ranges and polynomials, so they must be
+            like those that the model will meet.
+        labels: Class of each calibration record; gives accuracies in the report.
+        classes: See `ImportOptions`, as for every further option.
+        features: Names of a record's features.
+        preprocessing: `Preprocessing` or its JSON.
+        watch: Called with (phase, done, total).
+        **options: Further fields of `ImportOptions`.
+
+    Returns:
+        The model, its triple and its report; ``save(folder)`` writes it.
+
+    Raises:
+        UnsupportedLayerError: Something has no encrypted form: its name, its place, what to use.
+        CompileError: The model does not fit, with the layer's name.
+        InputError: The calibration data do not fit the model.
+    """
+    if isinstance(preprocessing, dict):
+        preprocessing = Preprocessing.from_json(preprocessing)
+    chosen = ImportOptions(
+        classes=tuple(classes), features=tuple(features), preprocessing=preprocessing, **options
+    )
+    _check(chosen)
+    data = calibration if isinstance(calibration, Calibration) else checked(calibration, labels)
+    data = data.first(MAX_CALIBRATION)
+    shape = chosen.input_shape
+    if shape is None and data.inputs.dtype.kind == "f":
+        shape = data.inputs.shape[1:]
+    draft = draft_of(model, chosen.name, shape)
+    return finish(draft, data, chosen, watch or (lambda *_: None))
+
+
+def finish(draft: Draft, data: Calibration, chosen: ImportOptions, watch: Watch) -> ImportedModel:
+    """From a draft on: everything that does not depend on the source framework."""
+    prepared = prepared_input(draft, data, chosen.preprocessing, chosen.margin)
+    draft = prepared.draft
+    inputs = model_inputs(data, prepared.steps, draft.input_shape)
+    fitted, kept = _divided(len(inputs))
+    graph, replaced = with_polynomials(
+        draft,
+        inputs[fitted],
+        degree=chosen.degree,
+        margin=chosen.margin,
+        watch=lambda done, total: watch("replace", done, total),
+    )
+    if chosen.fine_tune and replaced:
+        from safelight.models.importers.fine_tune import fine_tuned
+
+        graph = fine_tuned(
+            draft, graph, inputs[fitted], epochs=chosen.fine_tune, margin=chosen.margin,
+            watch=lambda done, total: watch("fine-tune", done, total),
+        )  # fmt: skip
+    outputs = _outputs(draft, graph, chosen)
+    compiled = _compiled(graph, prepared, outputs, chosen, replaced)
+    labels = None if data.labels is None else data.labels[kept]
+    agreement = agreement_of(
+        draft.evaluate(inputs[kept]),
+        _in_batches(graph, inputs[kept]),
+        compiled.signature,
+        labels,
+        held_out=fitted.size != len(inputs),
+    )
+    description, weights = describe(graph, compiled, prepared, replaced, agreement, chosen)
+    imported = ImportedModel(
+        draft, graph, description, weights, compiled, tuple(replaced), agreement, "", {}
+    )
+    return replace(imported, card=card_text(imported, chosen))
+
+
+def _check(chosen: ImportOptions) -> None:
+    if not MAX_NAME.fullmatch(chosen.name):
+        raise InputError(
+            f"{chosen.name!r} cannot be the name of a model",
+            hint="use up to 64 lower-case letters, digits and hyphens",
+        )
+    if not 2 <= chosen.degree <= 7:
+        raise InputError(
+            f"polynomials of degree {chosen.degree}", hint="give a degree from 2 to 7; 2 is fastest"
+        )
+    if not (0.0 <= chosen.margin <= 4.0 and 0.0 < chosen.threshold < 1.0):
+        raise InputError(
+            f"a margin of {chosen.margin:g} or an operating point of {chosen.threshold:g} is out "
+            "of range",
+            hint="give a margin from 0 to 4, and an operating point between 0 and 1",
+        )
+    if bool(chosen.licence) != bool(chosen.attribution):
+        raise InputError(
+            "a model card needs the licence and the attribution",
+            hint="give both --licence and --attribution, or neither and no card is written",
+        )
+
+
+def _divided(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the records to fit on, and of those to compare on."""
+    every = np.arange(count)
+    if count < MIN_HELD_OUT:
+        return every, every
+    kept = every % CHECKED_SHARE == CHECKED_SHARE - 1
+    return every[~kept], every[kept]
+
+
+def _in_batches(graph: Graph, inputs: FloatArray) -> FloatArray:
+    parts = [evaluate(graph, inputs[k : k + BATCH]) for k in range(0, len(inputs), BATCH)]
+    return np.concatenate(parts)
+
+
+def _outputs(draft: Draft, graph: Graph, chosen: ImportOptions) -> Outputs:
+    """What the logits mean.
+
+    Raises:
+        CompileError: Logits, classes and the source's last activation do not go together.
+    """
+    logits = int(np.prod(graph.shapes()[draft.output]))
+    wanted = max(2, logits)
+    if draft.final == "sigmoid" and logits > 1:
+        raise CompileError(
+            f"the model ends in a sigmoid over {logits} outputs: several labels at once",
+            hint="import one label at a time, or a model that ends in a softmax",
+        )
+    if draft.final == "softmax" and logits == 1:
+        raise CompileError("the model ends in a softmax over a single output, which is always 1")
+    names = chosen.classes or draft.classes
+    if not names:
+        numbered = tuple(f"class {index}" for index in range(wanted))
+        names = ("negative", "positive") if logits == 1 else numbered
+    if len(names) != wanted or len(set(names)) != wanted:
+        raise CompileError(
+            f"{len(names)} class names for a model with {logits} outputs",
+            hint=f"give {wanted} different names, in the order of the outputs",
+        )
+    positive = chosen.positive or names[1]
+    if positive not in names:
+        raise CompileError(f"{positive!r} is none of the classes {', '.join(names)}")
+    activation = "sigmoid" if logits == 1 else "softmax"
+    return Outputs(names, activation, positive, chosen.threshold)
+
+
+def _compiled(
+    graph: Graph,
+    prepared: Prepared,
+    outputs: Outputs,
+    chosen: ImportOptions,
+    replaced: Sequence[Replaced],
+) -> Compiled:
+    meaning = ModelMeaning(
+        version=chosen.version,
+        title=chosen.title or chosen.name,
+        preprocessing=prepared.steps.to_json(),
+        outputs=outputs,
+        input_names=chosen.features or prepared.features,
+    )
+    flat = len(graph.input_shape) == 1
+    records = chosen.records if chosen.records is not None or flat else 1
+    try:
+        return compile_graph(graph, meaning, records=records, input_bound=prepared.bound)
+    except DepthError as exc:
+        row = ", ".join(one.layer for one in replaced)
+        raise DepthError(
+            f"{exc.message}; its activations: {row}",
+            hint=f"{exc.hint}; or leave the first layers in a public part (--split LAYER, or "
+            "--public-stem LAYER)",
+        ) from exc
