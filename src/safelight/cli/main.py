@@ -25,8 +25,10 @@ SUBCOMMANDS = {
     "import": "a scikit-learn, PyTorch or ONNX model to one that runs encrypted",
     "keys": "secret key files: new, show, passphrase",
     "vault": "envelopes, de-identification, the sealed archive",
+    "access": "access rules: check, explain, test",
     "audit": "the audit log: verify, prove, watch",
     "serve": "run a service",
+    "lab": "what each level leaks and withstands: leakage, attacks, comparisons",
     "bench": "time primitives, networks and models, beside SEAL and TenSEAL",
     "info": "version, engine and machine",
 }
