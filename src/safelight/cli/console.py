@@ -27,6 +27,7 @@ _LABELS = {
     "encrypted": "encrypted inference",
     "start": "starting the service",
     "audit": "checking entries",
+    "leakage": "looking at representations",
 }
 
 
