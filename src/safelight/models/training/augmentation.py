@@ -30,6 +30,9 @@ class Augmentation:
         blur: Largest weight of the 3×3 mean in place of the pixel; negative sharpens.
         noise: Largest standard deviation of added noise.
         erase: Probability that a rectangle is replaced by the image's mean.
+        flip_vertical: Probability of an upside-down flip.
+        turns: Whether images are also turned by quarters of a circle.
+        tint: Largest relative change of each channel on its own, on a logarithmic scale.
     """
 
     shift: float = 0.08
@@ -43,6 +46,9 @@ class Augmentation:
     blur: float = 0.5
     noise: float = 0.03
     erase: float = 0.25
+    flip_vertical: float = 0.0
+    turns: bool = False
+    tint: float = 0.0
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """The changed batch.
@@ -51,9 +57,20 @@ class Augmentation:
             images: float32 ``[batch, channels, height, width]``, 0 … 1.
             generator: Source of all randomness.
         """
+        images = self._mirrored(images, generator)
         return self._erase(
             self._photometry(self._geometry(images, generator), generator), generator
         )
+
+    def _mirrored(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Flips and quarter turns that need no interpolation, where they are asked for."""
+        if self.flip_vertical > 0:
+            chosen = torch.rand(len(images), 1, 1, 1, generator=generator) < self.flip_vertical
+            images = torch.where(chosen, images.flip(2), images)
+        if self.turns:
+            chosen = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
+            images = torch.where(chosen, images.transpose(2, 3), images)
+        return images
 
     def _geometry(self, images: Tensor, generator: torch.Generator) -> Tensor:
         count = len(images)
@@ -92,6 +109,9 @@ class Augmentation:
         level = images.mean((1, 2, 3), keepdim=True)
         images = (images - level) * torch.exp(uniform(self.contrast)) + level
         images = images + uniform(self.brightness)
+        if self.tint > 0:
+            draw = torch.rand(len(images), channels, 1, 1, generator=generator)
+            images = images * torch.exp((2 * draw - 1) * self.tint)
         strength = uniform(self.noise).abs()
         images = images + strength * torch.randn(images.shape, generator=generator)
         return images.clamp(0, 1)

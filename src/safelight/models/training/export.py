@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from safelight.models.training.architectures import Network
+from safelight.models.training.architectures import Network, ResidualQuadratic
 from safelight.models.training.quadratic import Quadratic
 
 FORMAT = "safelight-model-1"
@@ -43,40 +43,86 @@ def export_graph(network: Network, ranges: Mapping[int, tuple[float, float]]) ->
         network: Trained, with quadratics.
         ranges: For the first, second, … quadratic (from 0) the interval of its input.
     """
-    nodes: list[dict[str, Any]] = []
-    weights: dict[str, NDArray[np.float32]] = {}
-    named_ranges: dict[str, list[float]] = {}
-    layers = [layer for layer in network.layers if not isinstance(layer, nn.Dropout)]
-    previous, count = "input", 0
-    for position, layer in enumerate(layers):
-        node: dict[str, Any]
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            following = layers[position + 1] if position + 1 < len(layers) else None
-            weight, bias = _folded(layer, following)
-            last = following is None
-            convolution = isinstance(layer, nn.Conv2d)
-            name = "logit" if last else f"{'conv' if convolution else 'dense'}{count + 1}"
-            node = {"name": name, "op": "conv2d" if convolution else "dense"}
-            weights[f"{name}.weight"], weights[f"{name}.bias"] = weight, bias
-            node |= {"inputs": [previous], "weight": f"{name}.weight", "bias": f"{name}.bias"}
-            if isinstance(layer, nn.Conv2d):
-                node |= {"stride": list(layer.stride), "padding": [int(p) for p in layer.padding]}
-        elif isinstance(layer, Quadratic):
-            name = f"square{count + 1}"
-            coefficients = layer.coefficients().detach().numpy().astype(np.float32)
-            weights[f"{name}.coefficients"] = coefficients
-            node = {"name": name, "op": "polynomial", "inputs": [previous]}
-            node["coefficients"] = f"{name}.coefficients"
-            if count in ranges:
-                named_ranges[name] = [round(bound, 3) for bound in ranges[count]]
-            count += 1
-        elif isinstance(layer, nn.Flatten):
-            name, node = "flatten", {"name": "flatten", "op": "flatten", "inputs": [previous]}
-        else:
-            continue  # batch norm, folded into the layer before it
-        nodes.append(node)
-        previous = name
-    return ExportedGraph(nodes, weights, named_ranges, previous)
+    writer = _Writer(ranges)
+    last = writer.chain(list(network.layers), "input", outermost=True)
+    return ExportedGraph(writer.nodes, writer.weights, writer.ranges, last)
+
+
+class _Writer:
+    """Writes layers in the order in which they run; the number of quadratics so far names them."""
+
+    def __init__(self, calibrated: Mapping[int, tuple[float, float]]) -> None:
+        self.calibrated = calibrated
+        self.nodes: list[dict[str, Any]] = []
+        self.weights: dict[str, NDArray[np.float32]] = {}
+        self.ranges: dict[str, list[float]] = {}
+        self.count = 0
+
+    def chain(
+        self, layers: list[nn.Module], previous: str, *, outermost: bool = False, suffix: str = ""
+    ) -> str:
+        """Writes layers one after the other; returns the name of the last node."""
+        layers = [layer for layer in layers if not isinstance(layer, nn.Dropout)]
+        for position, layer in enumerate(layers):
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                following = layers[position + 1] if position + 1 < len(layers) else None
+                name = f"{'conv' if isinstance(layer, nn.Conv2d) else 'dense'}{self.count + 1}"
+                if outermost and following is None:
+                    name = "logit"
+                previous = self._affine(layer, following, name + suffix, previous)
+            elif isinstance(layer, Quadratic):
+                previous = self._quadratic(layer, previous)
+            elif isinstance(layer, ResidualQuadratic):
+                previous = self._residual(layer, previous)
+            elif isinstance(layer, nn.AvgPool2d):
+                kernel = _pair(layer.kernel_size)
+                node = {"name": "average", "op": "average_pool", "inputs": [previous]}
+                self.nodes.append(node | {"kernel": kernel, "stride": kernel})
+                previous = "average"
+            elif isinstance(layer, nn.Flatten):
+                self.nodes.append({"name": "flatten", "op": "flatten", "inputs": [previous]})
+                previous = "flatten"
+            # batch norm is folded into the layer before it
+        return previous
+
+    def _affine(
+        self, layer: nn.Conv2d | nn.Linear, norm: nn.Module | None, name: str, previous: str
+    ) -> str:
+        convolution = isinstance(layer, nn.Conv2d)
+        node: dict[str, Any] = {"name": name, "op": "conv2d" if convolution else "dense"}
+        self.weights[f"{name}.weight"], self.weights[f"{name}.bias"] = _folded(layer, norm)
+        node |= {"inputs": [previous], "weight": f"{name}.weight", "bias": f"{name}.bias"}
+        if isinstance(layer, nn.Conv2d):
+            node |= {"stride": list(layer.stride), "padding": [int(p) for p in layer.padding]}
+        self.nodes.append(node)
+        return name
+
+    def _quadratic(self, layer: Quadratic, previous: str) -> str:
+        name = f"square{self.count + 1}"
+        self.weights[f"{name}.coefficients"] = (
+            layer.coefficients().detach().numpy().astype(np.float32)
+        )
+        node = {"name": name, "op": "polynomial", "inputs": [previous]}
+        self.nodes.append(node | {"coefficients": f"{name}.coefficients"})
+        if self.count in self.calibrated:
+            self.ranges[name] = [round(bound, 3) for bound in self.calibrated[self.count]]
+        self.count += 1
+        return name
+
+    def _residual(self, block: ResidualQuadratic, previous: str) -> str:
+        main = self.chain(list(block.main), previous)
+        shortcut = self.chain(list(block.shortcut), previous, suffix=".shortcut")
+        name = f"add{self.count + 1}"
+        self.nodes.append({"name": name, "op": "add", "inputs": [main, shortcut]})
+        return self._quadratic_of(block.last, name)
+
+    def _quadratic_of(self, layer: nn.Module, previous: str) -> str:
+        assert isinstance(layer, Quadratic)
+        return self._quadratic(layer, previous)
+
+
+def _pair(value: int | tuple[int, int]) -> list[int]:
+    return [value, value] if isinstance(value, int) else [int(side) for side in value]
 
 
 def _folded(
