@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from safelight.circuit.graph import FloatArray, Layer, Shape
+from safelight.circuit.graph import MAP_OP, FloatArray, Layer, Shape
 from safelight.circuit.sparse import SparseMatrix
 
 
 def affine_map(layer: Layer, shape: Shape) -> tuple[SparseMatrix, FloatArray]:
     """Matrix and bias of a layer on tensors of ``shape``, flattened in C order.
 
-    ``layer`` is one of conv2d, average_pool, dense, batch_norm, flatten.
+    ``layer`` is one of conv2d, average_pool, dense, batch_norm, flatten, class_activation_map.
     """
     size = math.prod(shape)
     if layer.op == "conv2d":
@@ -25,6 +25,10 @@ def affine_map(layer: Layer, shape: Shape) -> tuple[SparseMatrix, FloatArray]:
         weight = np.zeros((shape[0], shape[0], height, width))
         weight[np.arange(shape[0]), np.arange(shape[0])] = 1.0 / (height * width)
         return _convolution(layer, shape, weight, np.zeros(shape[0]))
+    if layer.op == MAP_OP:
+        weight = layer.arrays["weight"]
+        places = weight[0, 0].size
+        return _map_matrix(weight), np.repeat(layer.arrays["bias"] / places, places)
     if layer.op == "dense":
         weight = layer.arrays["weight"]
         return SparseMatrix.from_dense(weight), layer.arrays.get("bias", np.zeros(len(weight)))
@@ -34,6 +38,19 @@ def affine_map(layer: Layer, shape: Shape) -> tuple[SparseMatrix, FloatArray]:
         each = size // shape[0]
         return SparseMatrix.diagonal(np.repeat(factor, each)), np.repeat(shift, each)
     return SparseMatrix.diagonal(np.ones(size)), np.zeros(size)
+
+
+def _map_matrix(weight: FloatArray) -> SparseMatrix:
+    """``share[k, y, x] = Σ_c weight[k, c, y, x] · feature[c, y, x]``, flattened."""
+    classes, channels, height, width = weight.shape
+    k, c, y, x = np.meshgrid(*map(np.arange, weight.shape), indexing="ij")
+    places = height * width
+    return SparseMatrix.from_entries(
+        (classes * places, channels * places),
+        ((k * height + y) * width + x).ravel(),
+        ((c * height + y) * width + x).ravel(),
+        weight.ravel(),
+    )
 
 
 def _convolution(

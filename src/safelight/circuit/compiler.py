@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from safelight.circuit.checks import key_requirements, register_states
+from safelight.circuit.class_activation_map import with_class_activation_map
 from safelight.circuit.graph import Graph
 from safelight.circuit.im2col import patched
 from safelight.circuit.lowering import Lowered, lower
@@ -34,6 +35,7 @@ class ModelMeaning:
         preprocessing: Steps as data.
         outputs: What the logits mean.
         input_names: Names of a record's features, in order; empty for images.
+        class_activation_map: Whether the service gives maps in place of logits.
     """
 
     version: str
@@ -41,6 +43,7 @@ class ModelMeaning:
     preprocessing: Mapping[str, Any]
     outputs: Outputs
     input_names: tuple[str, ...] = ()
+    class_activation_map: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,9 @@ def compile_graph(
     Raises:
         CompileError: The model does not fit, with the layer's name.
     """
+    if meaning.class_activation_map:
+        graph, map_shape = with_class_activation_map(graph)
+        meaning = replace(meaning, outputs=replace(meaning.outputs, map_shape=map_shape))
     form = normalised(normal_form(graph, input_bound))
     plan = _plan_for_size(form)
     slots = plan.parameters.slots

@@ -29,7 +29,8 @@ class Layer:
     Args:
         name: Unique in its graph.
         op: ``conv2d``, ``dense``, ``batch_norm``, ``average_pool``, ``polynomial``, ``add``,
-            ``flatten``.
+            ``flatten``; after the pass of that name ``class_activation_map``, which no model
+            file may name.
         inputs: Names of the layers it reads (``input`` for the model's input).
         arrays: Weights by role, float64.
         sizes: Integer pairs by role: ``stride``, ``padding``, ``kernel``.
@@ -87,11 +88,13 @@ SUPPORTED_OPS = (
     "add",
     "flatten",
 )
+MAP_OP = "class_activation_map"
+"""Made by the pass of that name; not for model files."""
 
 
 def _output_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
     """Shape that a layer gives, after checking what it gets."""
-    if layer.op not in SUPPORTED_OPS:
+    if layer.op not in (*SUPPORTED_OPS, MAP_OP):
         raise UnsupportedLayerError(
             f"layer {layer.name!r} is a {layer.op!r}, which has no encrypted form",
             hint=f"use {', '.join(SUPPORTED_OPS)}; activations become polynomials",
@@ -99,6 +102,10 @@ def _output_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
     if len(inputs) != (2 if layer.op == "add" else 1):
         raise CompileError(f"layer {layer.name!r} ({layer.op}) has {len(inputs)} inputs")
     shape = inputs[0]
+    if layer.op == MAP_OP:
+        weight = layer.arrays["weight"]
+        _need(layer, len(shape) == 3 and weight.ndim == 4 and weight.shape[1:] == shape, shape)
+        return (len(weight), *shape[1:])
     if layer.op == "conv2d":
         weight = layer.arrays["weight"]
         _need(layer, len(shape) == 3 and weight.ndim == 4 and weight.shape[1] == shape[0], shape)

@@ -2,7 +2,8 @@
 
 A **class-activation map** is a logit before its average: ``logit = mean of map``. Where a model
 has maps, the service returns them instead of the logits, and the client averages. So the heatmap
-costs no further round and no level.
+costs no further round and no level. What travels is each place's share of the average, the map
+divided by its number of places: no larger than a logit, so it needs no wider scales.
 **Source**: Zhou et al. 2016, Learning Deep Features for Discriminative Localization.
 """
 
@@ -59,8 +60,13 @@ class Outputs:
 
     @property
     def numbers(self) -> int:
-        """How many numbers of one record come back: logits, or all elements of their maps."""
-        return self.logits * math.prod(self.map_shape)
+        """How many numbers of one record come back: logits, or all shares of them."""
+        return self.logits * self.places
+
+    @property
+    def places(self) -> int:
+        """Elements of a map; 1 without."""
+        return math.prod(self.map_shape)
 
     def is_sound(self) -> bool:
         """Whether the fields fit together and are in range; they may come from a stranger."""
@@ -83,7 +89,8 @@ def maps_of(outputs: Outputs, numbers: FloatArray) -> FloatArray:
     Without a map shape each map is one number, the logit.
     """
     height, width = outputs.map_shape or (1, 1)
-    return numbers.reshape(len(numbers), outputs.logits, height, width)
+    shares = numbers.reshape(len(numbers), outputs.logits, height, width)
+    return np.asarray(outputs.places * shares)
 
 
 def logits_of(outputs: Outputs, numbers: FloatArray) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from safelight.circuit.graph import INPUT, FloatArray, Graph, Layer
+from safelight.circuit.graph import INPUT, MAP_OP, FloatArray, Graph, Layer
 
 
 def evaluate(graph: Graph, inputs: FloatArray) -> FloatArray:
@@ -55,6 +55,10 @@ def _apply(layer: Layer, inputs: list[FloatArray]) -> FloatArray:
         for column in coefficients.T[::-1]:
             result = result * value + column.reshape(shape)
         return result
+    if layer.op == MAP_OP:
+        places = arrays["weight"][0, 0].size
+        result = np.einsum("rchw,kchw->rkhw", value, arrays["weight"])
+        return np.asarray(result + arrays["bias"][:, None, None] / places)
     if layer.op == "add":
         return value + inputs[1]
     return value.reshape(len(value), -1)  # flatten

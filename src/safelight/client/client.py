@@ -26,6 +26,8 @@ from safelight.ckks.parameters import Parameters
 from safelight.ckks.secret import SecretKeys
 from safelight.client.answers import JobState, ModelInfo
 from safelight.client.diagnosis import Diagnosis, Receipt, diagnoses
+from safelight.client.heatmap import Heatmap
+from safelight.client.heatmaps import heatmap_of
 from safelight.client.inputs import load_inputs
 from safelight.client.key_sets import KeyState, Watch, upload_missing_keys
 from safelight.client.transport import Transport
@@ -59,8 +61,9 @@ class Model:
 class Answer:
     """The answer to one ciphertext.
 
-    **Security**: ``unrounded_probabilities`` follow from exact decrypted floats; keep them in
-    the clinic. `Diagnosis` has what may be shared.
+    **Security**: ``unrounded_probabilities`` and ``maps`` (class-activation maps
+    ``[records, logits, height, width]``, where the model gives them) follow from exact decrypted
+    floats; keep them in the clinic. `Diagnosis` and `Heatmap` have what may be shared.
     """
 
     unrounded_probabilities: FloatArray
@@ -68,6 +71,7 @@ class Answer:
     bytes_up: int
     bytes_down: int
     receipt: Receipt
+    maps: FloatArray | None = None
 
 
 class Client:
@@ -156,19 +160,31 @@ class Client:
 
         All files are read before anything is sent, so that a bad one stops nothing half-way.
         """
+        for found, _ in self.diagnose_with_maps(model, paths):
+            yield found
+
+    def diagnose_with_maps(
+        self, model: str, paths: Sequence[str | Path]
+    ) -> Iterator[tuple[Diagnosis, Heatmap | None]]:
+        """As `diagnose`, each with its coarse heatmap where the model gives maps."""
         signature = self.model(model).signature
         loaded = load_inputs(signature, paths)
         sources, inputs = [source for source, _ in loaded], [values for _, values in loaded]
         for start in range(0, len(inputs), signature.records):
             stop = start + signature.records
             answer = self.infer(model, np.stack(inputs[start:stop]))
-            yield from diagnoses(
+            found = diagnoses(
                 signature,
                 sources[start:stop],
                 answer.unrounded_probabilities,
                 answer.timings_ms,
                 answer.receipt,
             )
+            maps = [None] * len(found) if answer.maps is None else list(answer.maps)
+            for diagnosis, own, row in zip(
+                found, maps, answer.unrounded_probabilities, strict=True
+            ):
+                yield diagnosis, None if own is None else heatmap_of(signature, own, row)
 
     def ensure_keys(self, model: str) -> KeyState:
         """Makes and uploads the evaluation keys that a model still needs.
@@ -244,8 +260,9 @@ class Client:
             ) from exc
         if statement.program_digest.hex() != info.program_digest:
             raise MisbehavingServiceError("the signed result is that of another program")
-        logits = signature.unpack(state.secret.decrypt(result), len(inputs))
-        probabilities = signature.probabilities(logits)
+        slots = state.secret.decrypt(result)
+        probabilities = signature.probabilities(signature.unpack(slots, len(inputs)))
+        maps = signature.unpack_maps(slots, len(inputs))
         clock.end("decrypt")
         receipt = Receipt(
             job=job.id,
@@ -256,7 +273,7 @@ class Client:
             parameters_digest=statement.parameters_digest.hex(),
             result_digest=statement.result_digest.hex(),
         )
-        return Answer(probabilities, clock.timings_ms, len(request), len(message), receipt)
+        return Answer(probabilities, clock.timings_ms, len(request), len(message), receipt, maps)
 
     def _waited(self, job_id: str) -> JobState:
         """The job once it is done; who stops waiting lets the service stop computing."""

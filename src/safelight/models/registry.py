@@ -144,6 +144,7 @@ def _meaning(description: Mapping[str, Any]) -> ModelMeaning:
             temperature=float(outputs.get("temperature", 1.0)),
         ),
         input_names=tuple(map(str, description.get("features", ()))),
+        class_activation_map=outputs.get("class_activation_map", False) is True,
     )
 
 
