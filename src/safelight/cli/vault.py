@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from safelight.cli import vault_envelopes, vault_keys
+from safelight.cli import vault_deidentify, vault_envelopes, vault_keys
 
-_GROUPS = (vault_keys, vault_envelopes)
+_GROUPS = (vault_keys, vault_envelopes, vault_deidentify)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

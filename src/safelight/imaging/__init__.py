@@ -1,8 +1,8 @@
 """Files to arrays: DICOM, NIfTI, PNG, JPEG, TIFF, JPEG 2000 and tables of records.
 
 Importing this package pulls neither pydicom nor Pillow: each decoder is imported when a file of
-its format is first opened. pydicom is imported by `safelight.imaging.dicom` alone, Pillow by
-`safelight.imaging.raster` alone.
+its format is first opened. pydicom is imported by `safelight.imaging.dicom` and by
+`safelight.imaging.deidentification`, Pillow by `safelight.imaging.raster` alone.
 """
 
 from safelight.imaging.image import Image, ValueScale

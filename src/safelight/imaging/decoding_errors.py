@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from safelight.errors import ImageError
+from safelight.errors import ImageError, InputError
 
 DAMAGED_HINT = "the file is damaged or cut short; export it again"
 
@@ -22,7 +22,7 @@ def decoding_errors(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except ImageError:
+    except InputError:
         raise
     except MemoryError as exc:
         raise ImageError(f"{what} needs more memory than there is", hint=DAMAGED_HINT) from exc
