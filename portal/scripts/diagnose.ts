@@ -7,7 +7,7 @@ import initialize from "node-seal";
 
 import { fromHex, sha256, toHex } from "../src/core/bytes.ts";
 import { SecretKeys } from "../src/core/ckks/secret_keys.ts";
-import { loadImage } from "../src/core/imaging/load.ts";
+import { openImage } from "../src/core/imaging/load.ts";
 import { readRecords } from "../src/core/imaging/records.ts";
 import { findingOf } from "../src/core/model/finding.ts";
 import { pack, probabilities, unpack } from "../src/core/model/signature.ts";
@@ -28,8 +28,10 @@ if (signature.preprocessing.isForRecords) {
   const records = readRecords(file, signature.inputShape[0]!, signature.inputNames);
   inputs = records.map((record) => signature.preprocessing.applyToRecord(record));
 } else {
-  const { planes } = await loadImage(file, signature.preprocessing.valueScale);
-  inputs = [signature.preprocessing.applyToImage(planes)];
+  const image = await openImage(file);
+  const { defaultFrame } = image.summary;
+  const pixels = await image.pixels(defaultFrame, signature.preprocessing.valueScale);
+  inputs = [signature.preprocessing.applyToImage(pixels)];
 }
 
 const seal = await initialize();

@@ -21,6 +21,7 @@ from safelight.service.limits import SHUTDOWN_GRACE_S
 from safelight.service.logs import Log
 from safelight.service.metrics import Metrics
 from safelight.service.parts import Parts
+from safelight.service.portal import Portal
 from safelight.service.problems import problem_of
 from safelight.service.rate_limit import RateLimit
 from safelight.service.request_boundary import RequestBoundary
@@ -84,6 +85,7 @@ def build_app(
         routes=list(ROUTES),
         middleware=[
             Middleware(RequestBoundary, log=log, metrics=metrics),
+            Middleware(Portal),
             Middleware(BearerToken, parts=parts),
         ],
         exception_handlers={HTTPException: _routing_problem},

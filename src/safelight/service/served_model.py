@@ -25,6 +25,7 @@ class ServedModel:
         program: What the engine runs.
         program_digest: SHA-256 of the program's wire form, lower-case hex.
         requirements: The evaluation keys that the program uses.
+        card: The model card, Markdown: use, data, figures, limits.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ServedModel:
     program: Program
     program_digest: str
     requirements: KeyRequirements
+    card: str = ""
 
     @property
     def parameters(self) -> Parameters:

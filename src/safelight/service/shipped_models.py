@@ -30,4 +30,5 @@ def _served(name: str) -> ServedModel:
         program=compiled.program,
         program_digest=hashlib.sha256(encode_program(compiled.program)).hexdigest(),
         requirements=compiled.requirements,
+        card=trained.card,
     )

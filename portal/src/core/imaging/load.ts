@@ -1,22 +1,24 @@
-// A file's bytes to an image, its format told by content.
+// A file's bytes to an opened image, its format told by content.
 
 import { inputError } from "../errors.ts";
-import { sniff, type FileFormat } from "./file_format.ts";
-import { type LoadedImage, type ValueScale } from "./image.ts";
+import { openDicom } from "./dicom/open.ts";
+import { sniff } from "./file_format.ts";
+import { loadJpeg } from "./jpeg.ts";
 import { MAX_FILE_BYTES } from "./limits.ts";
+import { openedPicture, type OpenedImage } from "./opened_image.ts";
 import { loadPng } from "./png.ts";
 
-export interface Loaded {
-  format: FileFormat;
-  planes: LoadedImage;
-}
-
-export async function loadImage(content: Uint8Array, valueScale: ValueScale): Promise<Loaded> {
+export async function openImage(content: Uint8Array): Promise<OpenedImage> {
   if (content.length > MAX_FILE_BYTES) throw inputError("file-too-large");
   const format = sniff(content);
-  if (format === "PNG") {
-    if (valueScale !== "display") throw inputError("no-physical-values");
-    return { format, planes: { ...(await loadPng(content)), valueScale } };
+  switch (format) {
+    case "DICOM":
+      return openDicom(content);
+    case "PNG":
+      return openedPicture(format, await loadPng(content));
+    case "JPEG":
+      return openedPicture(format, await loadJpeg(content));
+    case "table":
+      throw inputError("image-wanted");
   }
-  throw inputError("unknown-format");
 }

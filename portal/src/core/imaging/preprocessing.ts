@@ -37,6 +37,11 @@ export class Preprocessing {
     this.#steps = steps;
   }
 
+  /** For a worker's call: objects with methods do not cross its boundary. */
+  toJson(): unknown {
+    return { version: VERSION, steps: structuredClone(this.#steps) };
+  }
+
   /** The steps that a JSON object describes; refuses anything unknown, missing or out of range. */
   static fromJson(value: any): Preprocessing {
     const keys = typeof value === "object" && value !== null ? Object.keys(value) : [];
@@ -60,12 +65,6 @@ export class Preprocessing {
   /** The scale on which an image must be loaded for these steps. */
   get valueScale(): ValueScale {
     return this.#steps[0]?.step === "window" ? "hounsfield" : "display";
-  }
-
-  /** Channels that the model takes, where a step says so: 1 or 3. */
-  get normalizedChannels(): number | null {
-    const step = this.#steps.find((one) => one.step === "normalize");
-    return step?.step === "normalize" ? step.mean.length : null;
   }
 
   /** The model's input from one image: [C · H · W]. */

@@ -14,6 +14,8 @@ const POLL_LONGEST_MS = 2000;
 
 export interface WaitOptions {
   onProgress?: (job: Job) => void;
+  /** Called when the service does not answer, and again each time it is asked in vain. */
+  onSilence?: () => void;
   signal?: AbortSignal;
   /** How long to wait for a service that does not answer. */
   restartMs?: number;
@@ -123,8 +125,10 @@ export class Api {
         job ??= await this.job(id);
         heard = performance.now();
       } catch (error) {
-        const gone = error instanceof PortalError && ["unreachable", "shutting-down"].includes(error.code);
+        const gone =
+          error instanceof PortalError && ["unreachable", "shutting-down"].includes(error.code);
         if (!gone || performance.now() > heard + (options.restartMs ?? RESTART_MS)) throw error;
+        options.onSilence?.();
       }
       if (job !== null) {
         if (job.status === "done") return job;

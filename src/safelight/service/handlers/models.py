@@ -34,6 +34,7 @@ async def get_model(request: Request) -> Response:
                 "digest": model.parameters.digest.hex(),
             },
             "input": {"level": model.program.input_level, "scale": model.program.input_scale},
+            "card": model.card,
             "key_requirements": {
                 "relinearization_level": relinearization,
                 "galois_levels": {

@@ -1,0 +1,118 @@
+// Reports of one analysis, made in the tab: JSON for machines, PDF for people.
+
+import { duration, fill, size, texts } from "../texts.ts";
+import { PdfPage, pdfDocument, type PdfImage } from "./pdf.ts";
+import { type Run, type Study } from "./studies.ts";
+
+const INK = [0.1, 0.1, 0.12] as const;
+const QUIET = [0.4, 0.4, 0.45] as const;
+const ACCENT = [0.75, 0.25, 0.12] as const;
+
+export function reportJson(study: Study, run: Run): string {
+  const document = {
+    format: "safelight-report-1",
+    notice: texts.notDevice,
+    study: { name: study.name, kind: study.kind, added: study.addedAt },
+    ...(study.kind === "image" ? { image: study.summary, frame: run.frame } : {}),
+    model: { name: run.model, version: run.version, title: run.title },
+    analysed: run.startedAt,
+    findings: run.findings,
+    level: run.receipts[0]?.level,
+    timings_ms: run.timingsMs,
+    request_bytes: run.requestBytes,
+    receipts: run.receipts,
+  };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+export async function reportPdf(study: Study, run: Run, image: ImageData | null): Promise<Uint8Array> {
+  const page = new PdfPage();
+  const left = 56;
+  let y = 60;
+  const line = (text: string, points = 10, colour: readonly number[] = INK, bold = false): void => {
+    page.text(left, y, text, points, colour, bold);
+    y += points * 1.55;
+  };
+  line(texts.report.title, 20, INK, true);
+  line(fill(texts.report.made, { time: new Date().toLocaleString() }), 9, QUIET);
+  line(texts.notDevice, 11, ACCENT, true);
+  y += 6;
+  const fact = (label: string, value: string): void => {
+    page.text(left, y, label, 9, QUIET);
+    for (const part of wrap(value, 78)) {
+      page.text(left + 110, y, part, 9, INK);
+      y += 14;
+    }
+  };
+  fact(texts.report.study, study.name);
+  fact(texts.result.model, `${run.title} (${run.model}, ${fill(texts.result.version, { version: run.version })})`);
+  y += 10;
+  const receipt = run.receipts[0]!;
+  for (const [index, finding] of run.findings.slice(0, 12).entries()) {
+    const prefix = run.findings.length > 1 ? `${index + 1}: ` : "";
+    const positive = finding.finding === finding.positive;
+    const small = run.findings.length > 1;
+    line(prefix + finding.finding, small ? 11 : 26, positive ? ACCENT : INK, true);
+    const probability = fill(texts.result.probability, { name: finding.positive });
+    const point = fill(texts.result.point, { value: finding.threshold });
+    line(`${probability} ${finding.probability.toFixed(3)}; ${point}`, small ? 9 : 11);
+    if (!small) {
+      page.bar(left, y - 4, 300, 10, finding.probability, finding.threshold, positive ? ACCENT : QUIET);
+      y += 22;
+    }
+  }
+  if (run.findings.length > 12) line(`… ${run.findings.length}`, 9, QUIET);
+  y += 4;
+  let picture: PdfImage | null = null;
+  if (image !== null && study.summary !== null) {
+    const height = 220;
+    const width = Math.min((image.width / image.height) * height, 300);
+    picture = await greyPicture(image);
+    page.image(left, y, width, (width / image.width) * image.height);
+    y += (width / image.width) * image.height + 12;
+    page.text(left, y, texts.report.image, 8, QUIET);
+    y += 18;
+  }
+  fact(texts.result.protection, `${receipt.level}. ${texts.protection.long}`);
+  fact(texts.result.parameters, `CKKS, ${fill(texts.keys.ring, { n: run.n, bits: Math.round(run.log2Qp) })}`);
+  fact(texts.result.sent, fill(texts.result.sentValue, { size: size(run.requestBytes) }));
+  const timings = Object.entries(texts.result.timing)
+    .filter(([phase]) => run.timingsMs[phase] !== undefined)
+    .map(([phase, label]) => `${label} ${duration(run.timingsMs[phase]!)}`);
+  fact(texts.result.timings, timings.join(", "));
+  y += 4;
+  page.text(left, y, `${texts.result.receipt}: ${texts.result.verified}`, 9, INK, true);
+  y += 14;
+  for (const [field, label] of Object.entries(texts.result.statement)) {
+    const value = String(receipt[field as keyof typeof receipt]);
+    page.text(left, y, label, 7.5, QUIET);
+    page.text(left + 110, y, value, 7.5, INK);
+    y += 10.5;
+  }
+  page.text(left, 812, texts.report.footer, 8, QUIET);
+  return pdfDocument(page, picture);
+}
+
+async function greyPicture(image: ImageData): Promise<PdfImage> {
+  const rgb = new Uint8Array(image.width * image.height * 3);
+  for (let i = 0; i < image.width * image.height; i++) {
+    rgb.set(image.data.subarray(4 * i, 4 * i + 3), 3 * i);
+  }
+  const stream = new Blob([rgb]).stream().pipeThrough(new CompressionStream("deflate"));
+  const data = new Uint8Array(await new Response(stream).arrayBuffer());
+  return { width: image.width, height: image.height, deflated: data };
+}
+
+function wrap(text: string, most: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > most) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}

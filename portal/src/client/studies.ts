@@ -1,0 +1,140 @@
+// The worklist: studies and what became of them, kept in the vault.
+
+import { type PortalError, type ErrorMessage, toMessage } from "../core/errors.ts";
+import { type Finding } from "../core/model/finding.ts";
+import { type ImageSummary } from "../core/imaging/viewable.ts";
+import { type Bytes } from "../core/bytes.ts";
+import { type Receipt, type Ticket } from "./session.ts";
+import { type Vault } from "./vault.ts";
+
+export type Phase =
+  | "waiting"
+  | "keys"
+  | "encrypting"
+  | "uploading"
+  | "queued"
+  | "evaluating"
+  | "silent" // the service does not answer; what it accepted it keeps
+  | "decrypting"
+  | "done"
+  | "failed";
+
+/** One analysis of a study by a model. */
+export interface Run {
+  model: string;
+  version: string;
+  title: string;
+  frame: number;
+  startedAt: string;
+  phase: Phase;
+  /** 0 to 1 within the phase. */
+  progress: number;
+  /** Words for the phase, such as how many keys. */
+  count: { done: number; total: number } | null;
+  /** One for each ciphertext that the service has accepted. */
+  tickets: Ticket[];
+  findings: Finding[];
+  receipts: Receipt[];
+  timingsMs: Record<string, number>;
+  requestBytes: number;
+  log2Qp: number;
+  n: number;
+  error: ErrorMessage | null;
+}
+
+export interface Study {
+  id: string;
+  name: string;
+  addedAt: string;
+  kind: "image" | "records";
+  summary: ImageSummary | null;
+  frame: number;
+  run: Run | null;
+}
+
+export const isOpen = (run: Run | null): boolean =>
+  run !== null && run.phase !== "done" && run.phase !== "failed";
+
+type Listener = () => void;
+
+export class Worklist {
+  readonly #vault: Vault;
+  readonly #listeners = new Set<Listener>();
+  #studies: Study[] = [];
+
+  private constructor(vault: Vault) {
+    this.#vault = vault;
+  }
+
+  static async load(vault: Vault): Promise<Worklist> {
+    const list = new Worklist(vault);
+    const ids = await vault.keys("study/");
+    const studies = await Promise.all(ids.map((id) => vault.getJson<Study>(id)));
+    list.#studies = studies
+      .filter((study) => study !== null)
+      .sort((left, right) => right.addedAt.localeCompare(left.addedAt));
+    return list;
+  }
+
+  get studies(): readonly Study[] {
+    return this.#studies;
+  }
+
+  find(id: string): Study | undefined {
+    return this.#studies.find((study) => study.id === id);
+  }
+
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Keeps a new study and its file, whole or not at all. */
+  async add(study: Study, content: Bytes): Promise<void> {
+    await this.#vault.putBytes(`file/${study.id}`, content);
+    try {
+      await this.#vault.putJson(`study/${study.id}`, study);
+    } catch (error) {
+      await this.#vault.delete(`file/${study.id}`).catch(() => undefined);
+      throw error;
+    }
+    this.#studies = [study, ...this.#studies];
+    this.#tell();
+  }
+
+  /** Changes a study in memory, and in the vault too where `keep` says so. */
+  async update(id: string, change: Partial<Study>, keep = true): Promise<void> {
+    const index = this.#studies.findIndex((study) => study.id === id);
+    if (index < 0) return;
+    const changed = { ...this.#studies[index]!, ...change };
+    this.#studies = this.#studies.with(index, changed);
+    this.#tell();
+    if (keep) await this.#vault.putJson(`study/${id}`, changed);
+  }
+
+  async updateRun(id: string, change: Partial<Run>, keep = true): Promise<void> {
+    const run = this.find(id)?.run;
+    if (run !== null && run !== undefined) {
+      await this.update(id, { run: { ...run, ...change } }, keep);
+    }
+  }
+
+  async fail(id: string, error: PortalError | unknown): Promise<void> {
+    await this.updateRun(id, { phase: "failed", error: toMessage(error), count: null });
+  }
+
+  async content(id: string): Promise<Bytes | null> {
+    return this.#vault.getBytes(`file/${id}`);
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#vault.delete(`study/${id}`);
+    await this.#vault.delete(`file/${id}`);
+    this.#studies = this.#studies.filter((study) => study.id !== id);
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

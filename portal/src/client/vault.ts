@@ -1,0 +1,109 @@
+// Everything that this browser keeps, encrypted under one key that a passphrase gives.
+//
+// Security: the key is not extractable; nothing is stored in clear but the salt, and the names of
+// items, which are random or digests of public parameters.
+
+import { randomBytes, type Bytes } from "../core/bytes.ts";
+import { keyError } from "../core/errors.ts";
+import { Database } from "./database.ts";
+import { open, seal, type Sealed } from "./sealed.ts";
+
+/** passphrase and salt → AES-GCM key; scrypt, so it runs in a worker. */
+export type Derive = (passphrase: string, salt: Bytes) => Promise<CryptoKey>;
+
+interface VaultHeader {
+  version: 1;
+  salt: Bytes;
+  check: Sealed;
+}
+
+const CHECK = "check";
+export const MIN_PASSPHRASE_CHARS = 8;
+
+export class Vault {
+  readonly #database: Database;
+  readonly key: CryptoKey;
+
+  private constructor(database: Database, key: CryptoKey) {
+    this.#database = database;
+    this.key = key;
+  }
+
+  static async exists(): Promise<boolean> {
+    const database = await Database.open();
+    const header = await database.get<VaultHeader>("vault", "header");
+    database.close();
+    return header !== undefined;
+  }
+
+  static async create(passphrase: string, derive: Derive): Promise<Vault> {
+    if (passphrase.length < MIN_PASSPHRASE_CHARS) {
+      throw keyError("short-passphrase", { count: MIN_PASSPHRASE_CHARS });
+    }
+    const database = await Database.open();
+    if ((await database.get("vault", "header")) !== undefined) throw keyError("vault-exists");
+    const salt = randomBytes(16);
+    const key = await derive(passphrase, salt);
+    const check = await seal(key, CHECK, new TextEncoder().encode(CHECK));
+    await database.put("vault", "header", { version: 1, salt, check } satisfies VaultHeader);
+    return new Vault(database, key);
+  }
+
+  static async unlock(passphrase: string, derive: Derive): Promise<Vault> {
+    const database = await Database.open();
+    const header = await database.get<VaultHeader>("vault", "header");
+    if (header?.version !== 1) throw keyError("vault-damaged");
+    const key = await derive(passphrase, header.salt);
+    try {
+      await open(key, CHECK, header.check);
+    } catch {
+      database.close();
+      throw keyError("wrong-passphrase");
+    }
+    return new Vault(database, key);
+  }
+
+  /** Deletes everything that this browser keeps. */
+  static async destroy(): Promise<void> {
+    await Database.destroy();
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  async putBytes(id: string, bytes: Bytes): Promise<void> {
+    await this.#database.put("items", id, await seal(this.key, id, bytes));
+  }
+
+  async getBytes(id: string): Promise<Bytes | null> {
+    const sealed = await this.#database.get<Sealed>("items", id);
+    return sealed === undefined ? null : open(this.key, id, sealed);
+  }
+
+  async putJson(id: string, value: unknown): Promise<void> {
+    await this.putBytes(id, new TextEncoder().encode(JSON.stringify(value)));
+  }
+
+  async getJson<T>(id: string): Promise<T | null> {
+    const bytes = await this.getBytes(id);
+    return bytes === null ? null : (JSON.parse(new TextDecoder().decode(bytes)) as T);
+  }
+
+  /** An object that is encrypted already, such as a secret key. */
+  async putRaw(id: string, value: unknown): Promise<void> {
+    await this.#database.put("items", id, value);
+  }
+
+  async getRaw<T>(id: string): Promise<T | null> {
+    return (await this.#database.get<T>("items", id)) ?? null;
+  }
+
+  keys(prefix: string): Promise<string[]> {
+    return this.#database.keys("items", prefix);
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#database.delete("items", id);
+  }
+}

@@ -1,0 +1,78 @@
+// JPEG files to brightness, with libjpeg-turbo: browsers' own decoders differ from one another.
+
+import { viewOf } from "../bytes.ts";
+import { inputError } from "../errors.ts";
+import { decodeFrame } from "./codecs.ts";
+import { orientationOf, turnUpright } from "./exif.ts";
+import { type Planes } from "./image.ts";
+import { checkFrameSize } from "./limits.ts";
+
+export interface JpegHeader {
+  rows: number;
+  columns: number;
+  components: number;
+  precision: number;
+  /** SOF marker: 0xc0 baseline, 0xc1 extended, 0xc2 progressive, 0xc3 lossless. */
+  process: number;
+  exif: Uint8Array | null;
+}
+
+/** What a codestream's own header says. */
+export function readJpegHeader(content: Uint8Array): JpegHeader {
+  const view = viewOf(content);
+  let exif: Uint8Array | null = null;
+  let offset = 2;
+  while (offset + 4 <= content.length) {
+    if (content[offset] !== 0xff) throw inputError("damaged-image");
+    const marker = content[offset + 1]!;
+    if (marker === 0xff) {
+      offset++;
+      continue;
+    }
+    const length = view.getUint16(offset + 2);
+    const body = content.subarray(offset + 4, offset + 2 + length);
+    const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+    if ((isFrame || marker === 0xf7) && body.length >= 6) {
+      const frame = viewOf(body);
+      return {
+        precision: frame.getUint8(0),
+        rows: frame.getUint16(1),
+        columns: frame.getUint16(3),
+        components: frame.getUint8(5),
+        process: marker,
+        exif,
+      };
+    }
+    const isExif = String.fromCharCode(...body.subarray(0, 6)) === "Exif\0\0";
+    if (marker === 0xe1 && isExif) exif = body.subarray(6);
+    offset += 2 + length;
+  }
+  throw inputError("cut-short");
+}
+
+export async function loadJpeg(content: Uint8Array): Promise<Planes> {
+  const header = readJpegHeader(content);
+  checkFrameSize(header.rows, header.columns);
+  if (![0xc0, 0xc1, 0xc2].includes(header.process) || header.precision !== 8) {
+    throw inputError("jpeg-kind");
+  }
+  if (![1, 3].includes(header.components)) throw inputError("jpeg-colours");
+  if (!endsWhole(content)) throw inputError("cut-short");
+  const { width, height, components, bytes } = await decodeFrame("jpeg", content);
+  if (bytes.length !== width * height * components) throw inputError("damaged-image");
+  const channels = Array.from({ length: components }, (_, channel) => {
+    const plane = new Float64Array(width * height);
+    for (let i = 0; i < plane.length; i++) plane[i] = bytes[i * components + channel]! / 255;
+    return plane;
+  });
+  const orientation = header.exif === null ? 1 : orientationOf(header.exif);
+  return turnUpright({ width, height, channels }, orientation);
+}
+
+/** libjpeg only warns of a missing end, and fills with grey what is not there. */
+function endsWhole(content: Uint8Array): boolean {
+  for (let i = content.length - 2; i >= 2; i--) {
+    if (content[i] === 0xff && content[i + 1] === 0xd9) return true;
+  }
+  return false;
+}

@@ -1,0 +1,41 @@
+// An image as the viewer shows it: values on their physical scale, and how the file wants them shown.
+
+export type Voi =
+  | { kind: "window"; center: number; width: number; function: "LINEAR" | "LINEAR_EXACT" | "SIGMOID" }
+  | { kind: "range"; low: number; high: number }
+  | { kind: "table"; first: number; entries: Float32Array };
+
+export interface ViewableFrame {
+  height: number;
+  width: number;
+  /** Grey: one value a pixel. Colour: red, green and blue from 0 to 255, a pixel after another. */
+  values: Float32Array;
+  colour: boolean;
+  /** Whether the smallest value shows white. */
+  inverted: boolean;
+  voi: Voi;
+  smallest: number;
+  largest: number;
+  unit: "HU" | "grey";
+}
+
+/** What stands at the edges of an image (PS3.3 C.7.6.1.1.1): L R A P H F, or nothing. */
+export interface Marks {
+  left: string;
+  right: string;
+  top: string;
+  bottom: string;
+}
+
+export interface ImageSummary {
+  format: string;
+  detail: string;
+  rows: number;
+  columns: number;
+  frameCount: number;
+  defaultFrame: number;
+  modality: string;
+  laterality: string;
+  marks: Marks | null;
+  spacingMm: [number, number] | null;
+}

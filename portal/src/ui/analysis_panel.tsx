@@ -1,0 +1,152 @@
+// Beside the image: which model, analyse, how it goes, and what came out.
+
+import { type RefObject } from "preact";
+import { useState } from "preact/hooks";
+
+import { type Analyses } from "../client/analyses.ts";
+import { type Session } from "../client/session.ts";
+import { isOpen, type Run, type Study } from "../client/studies.ts";
+import { type ModelInfo } from "../core/service/answers.ts";
+import { fill, sentence, size, texts } from "../texts.ts";
+import { Dialog } from "./dialog.tsx";
+import { Markdown } from "./markdown.tsx";
+import { ResultView } from "./result_view.tsx";
+import { type ShownImage } from "./viewer.tsx";
+
+// from here on a tab works for minutes
+const LARGE_RING = 16384;
+
+export function AnalysisPanel(props: {
+  study: Study | undefined;
+  studies: readonly Study[];
+  session: Session;
+  analyses: Analyses;
+  connected: boolean;
+  shown: RefObject<ShownImage>;
+  onError: (error: unknown) => void;
+  onStarted: () => void;
+}) {
+  const { study, session, analyses } = props;
+  const [wanted, setWanted] = useState<string | null>(null);
+  const [card, setCard] = useState<ModelInfo | null>(null);
+  const kind = study?.kind ?? "image";
+  const suitable = session.models
+    .filter((model) => model.signature.preprocessing.isForRecords === (kind === "records"))
+    .sort((left, right) => left.parameters.n - right.parameters.n);
+  const last = suitable.find((model) => model.name === study?.run?.model);
+  const model = suitable.find((one) => one.name === wanted) ?? last ?? suitable[0];
+  const run = study?.run ?? null;
+  const busy = isOpen(run);
+  const start = (id: string, chosen: ModelInfo): void => {
+    props.onStarted();
+    void analyses.start(id, chosen).catch(props.onError);
+  };
+  const fresh = props.studies.filter((one) => one.kind === kind && one.run === null);
+  return (
+    <section class="analysis" aria-label={texts.nav.result}>
+      {props.connected && suitable.length === 0 && <p class="hollow">{texts.models.none}</p>}
+      {model && (
+        <div class="choice">
+          <label class="field">
+            <span>{texts.models.title}</span>
+            <select value={model.name} onChange={(event) => setWanted(event.currentTarget.value)}>
+              {suitable.map((one) => (
+                <option key={one.name} value={one.name}>
+                  {one.signature.title}
+                  {one.parameters.n >= LARGE_RING ? ` — ${texts.models.large}` : ""}
+                </option>
+              ))}
+            </select>
+          </label>
+          <Cost session={session} model={model} />
+          <div class="row">
+            <button
+              type="button"
+              class="primary grow"
+              disabled={study === undefined || busy || !props.connected}
+              onClick={() => start(study!.id, model)}
+            >
+              {run === null ? texts.run.analyse : texts.run.again}
+            </button>
+            <button type="button" onClick={() => setCard(model)}>
+              {texts.models.about}
+            </button>
+          </div>
+          {fresh.length > 1 && (
+            <button
+              type="button"
+              disabled={!props.connected}
+              onClick={() => fresh.forEach((one) => start(one.id, model))}
+            >
+              {fill(texts.run.analyseAll, { count: fresh.length })}
+            </button>
+          )}
+        </div>
+      )}
+      <div id="result" tabIndex={-1} aria-live="polite">
+        {study !== undefined && run !== null ? (
+          run.phase === "done" ? (
+            <ResultView study={study} run={run} shown={props.shown} onError={props.onError} />
+          ) : (
+            <Progress
+              run={run}
+              onRetry={() => void analyses.retry(study.id).catch(props.onError)}
+            />
+          )
+        ) : (
+          <p class="hollow">{texts.result.none}</p>
+        )}
+      </div>
+      {card && (
+        <Dialog title={card.signature.title} wide onClose={() => setCard(null)}>
+          <p class="detail">
+            {card.name}, {fill(texts.result.version, { version: card.version })}
+          </p>
+          <Markdown text={card.card} />
+        </Dialog>
+      )}
+    </section>
+  );
+}
+
+function Cost({ session, model }: { session: Session; model: ModelInfo }) {
+  const { keys, bytes, seconds } = session.keyCost(model);
+  const heavy = model.parameters.n >= LARGE_RING;
+  return (
+    <p class={heavy ? "warning" : "detail"}>
+      {fill(texts.models.cost, { keys, size: size(bytes), seconds: Math.max(1, Math.round(seconds)) })}
+      {heavy && ` ${texts.models.heavy}`}
+    </p>
+  );
+}
+
+const STAGES = ["keys", "encrypting", "uploading", "queued", "evaluating"] as const;
+
+function Progress({ run, onRetry }: { run: Run; onRetry: () => void }) {
+  if (run.phase === "failed") {
+    return (
+      <div class="problem" role="alert">
+        <h2>{texts.errorTitle}</h2>
+        <p>{run.error === null ? "" : sentence(run.error)}</p>
+        <button type="button" class="primary" onClick={onRetry}>
+          {texts.run.retry}
+        </button>
+      </div>
+    );
+  }
+  const stage = STAGES.indexOf(run.phase as (typeof STAGES)[number]);
+  return (
+    <div class="progress">
+      <p class="phase">{texts.run.phase[run.phase]}</p>
+      {run.count && <p class="detail">{fill(texts.run.keyCount, run.count)}</p>}
+      <progress max={1} value={run.progress} aria-label={texts.run.phase[run.phase]} />
+      <ol>
+        {STAGES.map((name, index) => (
+          <li key={name} class={index < stage ? "past" : index === stage ? "now" : ""}>
+            {texts.run.phase[name]}
+          </li>
+        ))}
+      </ol>
+    </div>
+  );
+}

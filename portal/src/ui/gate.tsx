@@ -1,0 +1,146 @@
+// What stands before the worklist: setting up, unlocking, another tab, a browser that is too old.
+
+import { useState } from "preact/hooks";
+
+import { Session } from "../client/session.ts";
+import { Vault } from "../client/vault.ts";
+import { keyError } from "../core/errors.ts";
+import { texts } from "../texts.ts";
+import { Confirm, Problem, useAction, type Question } from "./dialog.tsx";
+import { type Workers } from "./workers.ts";
+
+export function Gate(props: {
+  exists: boolean;
+  workers: Workers;
+  onOpen: (session: Session) => void;
+  onDestroyed: () => void;
+}) {
+  return (
+    <main class="gate">
+      <h1>
+        <img src="/icon.svg" alt="" width="40" height="40" /> {texts.product}
+      </h1>
+      <p class="lead">{texts.tagline}</p>
+      {props.exists ? <Unlock {...props} /> : <Create {...props} />}
+      <p class="notice">{texts.notDevice}</p>
+    </main>
+  );
+}
+
+interface GateProps {
+  workers: Workers;
+  onOpen: (session: Session) => void;
+  onDestroyed: () => void;
+}
+
+function Create({ workers, onOpen }: GateProps) {
+  const [passphrase, setPassphrase] = useState("");
+  const [repeat, setRepeat] = useState("");
+  const [token, setToken] = useState("");
+  const action = useAction();
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    void action.run(async () => {
+      if (passphrase !== repeat) throw keyError("mismatch");
+      const vault = await Vault.create(passphrase, workers.crypto.deriveKey);
+      const session = await Session.start(vault, workers.crypto, workers.imaging);
+      // a wrong token is asked for again inside; the vault is made
+      await session.setToken(token).catch(() => undefined);
+      onOpen(session);
+    });
+  };
+  return (
+    <form onSubmit={submit} aria-busy={action.busy}>
+      <h2>{texts.vault.createTitle}</h2>
+      <p>{texts.vault.createIntro}</p>
+      <Field label={texts.vault.token} value={token} onInput={setToken} hint={texts.vault.tokenHint} autoComplete="off" />
+      <Field label={texts.vault.passphrase} value={passphrase} onInput={setPassphrase} password autoComplete="new-password" />
+      <Field label={texts.vault.repeat} value={repeat} onInput={setRepeat} password autoComplete="new-password" />
+      <p class="warning">{texts.vault.lostWarning}</p>
+      <Problem error={action.error} />
+      <button type="submit" class="primary" disabled={action.busy}>
+        {action.busy ? texts.vault.working : texts.vault.create}
+      </button>
+    </form>
+  );
+}
+
+function Unlock({ workers, onOpen, onDestroyed }: GateProps) {
+  const [passphrase, setPassphrase] = useState("");
+  const [question, setQuestion] = useState<Question | null>(null);
+  const action = useAction();
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    void action.run(async () => {
+      const vault = await Vault.unlock(passphrase, workers.crypto.deriveKey);
+      onOpen(await Session.start(vault, workers.crypto, workers.imaging));
+    });
+  };
+  const destroy = (): void =>
+    void action.run(async () => {
+      await Vault.destroy();
+      onDestroyed();
+    });
+  return (
+    <form onSubmit={submit} aria-busy={action.busy}>
+      <h2>{texts.vault.unlockTitle}</h2>
+      <p>{texts.vault.unlockIntro}</p>
+      <Field label={texts.vault.passphrase} value={passphrase} onInput={setPassphrase} password autoComplete="current-password" />
+      <Problem error={action.error} />
+      <button type="submit" class="primary" disabled={action.busy}>
+        {action.busy ? texts.vault.working : texts.vault.unlock}
+      </button>
+      <details>
+        <summary>{texts.vault.forgot}</summary>
+        <p>{texts.vault.destroyIntro}</p>
+        <button
+          type="button"
+          class="danger"
+          onClick={() => setQuestion({ text: texts.vault.destroyConfirm, onYes: destroy })}
+        >
+          {texts.vault.destroy}
+        </button>
+      </details>
+      {question && <Confirm question={question} onClose={() => setQuestion(null)} />}
+    </form>
+  );
+}
+
+export function Field(props: {
+  label: string;
+  value: string;
+  onInput: (value: string) => void;
+  hint?: string;
+  password?: boolean;
+  autoComplete?: string;
+}) {
+  return (
+    <label class="field">
+      <span>{props.label}</span>
+      <input
+        type={props.password ? "password" : "text"}
+        value={props.value}
+        autocomplete={(props.autoComplete ?? "off") as "off"}
+        spellcheck={false}
+        required
+        onInput={(event) => props.onInput(event.currentTarget.value)}
+      />
+      {props.hint && <small>{props.hint}</small>}
+    </label>
+  );
+}
+
+export function Stop(props: { title: string; text: string; button?: { label: string; onClick: () => void } }) {
+  return (
+    <main class="gate">
+      <h1>{props.title}</h1>
+      <p class="lead">{props.text}</p>
+      {props.button && (
+        <button type="button" class="primary" onClick={props.button.onClick}>
+          {props.button.label}
+        </button>
+      )}
+      <p class="notice">{texts.notDevice}</p>
+    </main>
+  );
+}

@@ -1,0 +1,82 @@
+// The records of a table, feature by feature, with what was found for each.
+
+import { useEffect, useState } from "preact/hooks";
+
+import { type Session } from "../client/session.ts";
+import { type Study } from "../client/studies.ts";
+import { type Bytes } from "../core/bytes.ts";
+import { texts } from "../texts.ts";
+import { Problem, useAction } from "./dialog.tsx";
+
+const MOST_ROWS = 200;
+
+export function RecordsTable(props: {
+  study: Study;
+  session: Session;
+  load: () => Promise<Bytes | null>;
+}) {
+  const { study, session } = props;
+  const [records, setRecords] = useState<{ names: string[]; rows: Float64Array[] } | null>(null);
+  const action = useAction();
+  const models = session.models.filter((model) => model.signature.preprocessing.isForRecords);
+
+  useEffect(() => {
+    if (models.length === 0) return;
+    void action.run(async () => {
+      for (const [index, { signature }] of models.entries()) {
+        try {
+          const content = (await props.load())!;
+          const steps = signature.preprocessing.toJson();
+          const [count] = signature.inputShape;
+          const read = await session.imaging.recordInputs(content, signature.inputNames, count!, steps);
+          setRecords({ names: signature.inputNames, rows: read.features });
+          return;
+        } catch (error) {
+          if (index === models.length - 1) throw error;
+        }
+      }
+    });
+  }, [study.id, models.length]);
+
+  const findings = study.run?.phase === "done" ? study.run.findings : [];
+  return (
+    <div class="records">
+      <Problem error={action.error} />
+      {records && (
+        <div class="scroller" tabIndex={0} aria-label={study.name} role="region">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{texts.result.record}</th>
+                {findings.length > 0 && <th scope="col">{texts.result.finding}</th>}
+                {records.names.map((name) => (
+                  <th key={name} scope="col">
+                    {name}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {records.rows.slice(0, MOST_ROWS).map((row, index) => {
+                const finding = findings[index];
+                return (
+                  <tr key={index}>
+                    <th scope="row">{index + 1}</th>
+                    {finding && (
+                      <td class={finding.finding === finding.positive ? "positive" : "negative"}>
+                        {finding.finding} {finding.probability.toFixed(3)}
+                      </td>
+                    )}
+                    {[...row].map((value, column) => (
+                      <td key={column}>{value}</td>
+                    ))}
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,109 @@
+// Values to 256 greys by a window, and where an image lies on the canvas.
+
+import { type Voi, type ViewableFrame } from "../core/imaging/viewable.ts";
+
+/** What the person has chosen for the greys: a window in the frame's own units, and inversion. */
+export interface Greys {
+  center: number;
+  width: number;
+  function: "LINEAR" | "LINEAR_EXACT" | "SIGMOID";
+  /** The file's own table, as long as the person changes nothing. */
+  table: { first: number; entries: Float32Array } | null;
+  inverted: boolean;
+}
+
+/** Where the image is: canvas pixels an image pixel, and the image's centre from the canvas's. */
+export interface Placement {
+  zoom: number;
+  x: number;
+  y: number;
+}
+
+export function greysOfFile(frame: ViewableFrame): Greys {
+  const { voi, inverted } = frame;
+  if (voi.kind === "window") {
+    const { center, width } = voi;
+    return { center, width, function: voi.function, table: null, inverted };
+  }
+  const { low, high } = voi.kind === "range" ? voi : rangeOfTable(voi);
+  return {
+    center: (low + high) / 2,
+    width: Math.max(high - low, 1e-9),
+    function: "LINEAR_EXACT",
+    table: voi.kind === "table" ? voi : null,
+    inverted,
+  };
+}
+
+function rangeOfTable(voi: Extract<Voi, { kind: "table" }>): { low: number; high: number } {
+  return { low: voi.first, high: voi.first + voi.entries.length };
+}
+
+/** Paints a frame's pixels into an image of its own size. */
+export function paint(frame: ViewableFrame, greys: Greys, out: ImageData): void {
+  const { values, colour } = frame;
+  const pixels = new Uint32Array(out.data.buffer);
+  const flip = greys.inverted ? 255 : 0;
+  if (colour) {
+    for (let i = 0; i < pixels.length; i++) {
+      const red = (values[3 * i]! ^ flip) & 255;
+      const green = (values[3 * i + 1]! ^ flip) & 255;
+      const blue = (values[3 * i + 2]! ^ flip) & 255;
+      pixels[i] = (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
+    }
+    return;
+  }
+  const grey = (level: number): number => {
+    const clipped = Math.round(Math.min(Math.max(level, 0), 1) * 255) ^ flip;
+    return (0xff000000 | (clipped << 16) | (clipped << 8) | clipped) >>> 0;
+  };
+  const { table, center, width } = greys;
+  if (table !== null) {
+    const last = table.entries.length - 1;
+    for (let i = 0; i < pixels.length; i++) {
+      const position = Math.min(Math.max(Math.round(values[i]!) - table.first, 0), last);
+      pixels[i] = grey(table.entries[position]!);
+    }
+    return;
+  }
+  // a table over the window is quicker than a function for every pixel
+  const steps = 4096;
+  const spread = greys.function === "SIGMOID" ? 4 : 1;
+  const low = center - (width * spread) / 2;
+  const scale = steps / (width * spread);
+  const ramp = Uint32Array.from({ length: steps + 1 }, (_, i) => {
+    const value = low + i / scale;
+    if (greys.function === "SIGMOID") return grey(1 / (1 + Math.exp((-4 * (value - center)) / width)));
+    if (greys.function === "LINEAR" && width > 1) {
+      return grey((value - (center - 0.5)) / (width - 1) + 0.5);
+    }
+    return grey((value - center) / width + 0.5);
+  });
+  for (let i = 0; i < pixels.length; i++) {
+    const position = Math.round((values[i]! - low) * scale);
+    pixels[i] = ramp[position < 0 ? 0 : position > steps ? steps : position]!;
+  }
+}
+
+export function fitZoom(frame: ViewableFrame, width: number, height: number): number {
+  return Math.min(width / frame.width, height / frame.height);
+}
+
+/** Draws a painted image on the canvas. */
+export function draw(
+  canvas: HTMLCanvasElement,
+  image: CanvasImageSource,
+  frame: ViewableFrame,
+  at: Placement,
+): void {
+  const context = canvas.getContext("2d")!;
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.fillStyle = "#000";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.translate(canvas.width / 2 + at.x, canvas.height / 2 + at.y);
+  context.scale(at.zoom, at.zoom);
+  // single pixels of a small image stay visible as what they are
+  context.imageSmoothingEnabled = at.zoom < 4;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(image, -frame.width / 2, -frame.height / 2);
+}

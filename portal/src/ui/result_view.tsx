@@ -1,0 +1,155 @@
+// The answer: finding, probability against the operating point, protection, timings, signed receipt.
+
+import { type RefObject } from "preact";
+import { useState } from "preact/hooks";
+
+import { reportJson, reportPdf } from "../client/report.ts";
+import { type Run, type Study } from "../client/studies.ts";
+import { type Finding } from "../core/model/finding.ts";
+import { duration, fill, size, texts } from "../texts.ts";
+import { save } from "./saving.ts";
+import { type ShownImage } from "./viewer.tsx";
+
+export function ResultView(props: {
+  study: Study;
+  run: Run;
+  shown: RefObject<ShownImage>;
+  onError: (error: unknown) => void;
+}) {
+  const { study, run } = props;
+  const [chosen, setChosen] = useState(0);
+  const finding = run.findings[Math.min(chosen, run.findings.length - 1)];
+  const receipt = run.receipts[0];
+  if (finding === undefined || receipt === undefined) return null;
+  const image = props.shown.current?.studyId === study.id ? props.shown.current.data : null;
+  const file = study.name.replace(/\.[^.]*$/, "");
+  return (
+    <article class="result">
+      {run.findings.length > 1 && (
+        <label class="field">
+          <span>{texts.result.record}</span>
+          <select onChange={(event) => setChosen(Number(event.currentTarget.value))}>
+            {run.findings.map((one, index) => (
+              <option key={index} value={index}>
+                {index + 1}: {one.finding} {one.probability.toFixed(3)}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <FindingView finding={finding} />
+      <dl class="facts">
+        <dt>{texts.result.model}</dt>
+        <dd>
+          {run.title}, {fill(texts.result.version, { version: run.version })}
+        </dd>
+        <dt>{texts.result.protection}</dt>
+        <dd>
+          <strong>{receipt.level}</strong>: {texts.protection.long}
+        </dd>
+        <dt>{texts.result.parameters}</dt>
+        <dd>
+          CKKS, {fill(texts.keys.ring, { n: run.n, bits: Math.round(run.log2Qp) })}
+        </dd>
+        <dt>{texts.result.sent}</dt>
+        <dd>{fill(texts.result.sentValue, { size: size(run.requestBytes) })}</dd>
+      </dl>
+      <p class="verified">
+        <span aria-hidden="true">✓</span> {texts.result.verified}
+      </p>
+      <details>
+        <summary>{texts.result.timings}</summary>
+        <dl class="timings">
+          {Object.entries(texts.result.timing).map(([phase, label]) =>
+            run.timingsMs[phase] === undefined ? null : (
+              <div key={phase}>
+                <dt>{label}</dt>
+                <dd>{duration(run.timingsMs[phase])}</dd>
+              </div>
+            ),
+          )}
+        </dl>
+      </details>
+      <details>
+        <summary>{texts.result.receipt}</summary>
+        <p>{texts.result.receiptIntro}</p>
+        <dl class="receipt">
+          {Object.entries(texts.result.statement).map(([field, label]) => (
+            <div key={field}>
+              <dt>{label}</dt>
+              <dd>
+                <code>
+                  {field === "serviceTime"
+                    ? new Date(1000 * receipt.serviceTime).toISOString()
+                    : String(receipt[field as keyof typeof receipt])}
+                </code>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      </details>
+      <div class="row">
+        <button
+          type="button"
+          onClick={() => {
+            reportPdf(study, run, image)
+              .then((pdf) => save(pdf, `${file}-report.pdf`, "application/pdf"))
+              .catch(props.onError);
+          }}
+        >
+          {texts.result.pdf}
+        </button>
+        <button
+          type="button"
+          onClick={() => {
+            const json = new TextEncoder().encode(reportJson(study, run));
+            save(json, `${file}-report.json`, "application/json");
+          }}
+        >
+          {texts.result.json}
+        </button>
+      </div>
+    </article>
+  );
+}
+
+function FindingView({ finding }: { finding: Finding }) {
+  const positive = finding.finding === finding.positive;
+  const percent = (value: number): string => `${(100 * value).toFixed(1)}%`;
+  const point = fill(texts.result.point, { value: finding.threshold });
+  const words = finding.probability >= finding.threshold ? texts.result.above : texts.result.below;
+  return (
+    <>
+      <h2 class={`finding ${positive ? "positive" : "negative"}`}>{finding.finding}</h2>
+      <p class="probability">
+        {fill(texts.result.probability, { name: finding.positive })}{" "}
+        <strong>{finding.probability.toFixed(3)}</strong>
+      </p>
+      <div class="scale">
+        <div
+          class="track"
+          role="meter"
+          aria-valuemin={0}
+          aria-valuemax={1}
+          aria-valuenow={finding.probability}
+          aria-label={fill(texts.result.probability, { name: finding.positive })}
+          aria-valuetext={`${finding.probability.toFixed(3)}, ${words} ${finding.threshold}`}
+        >
+          <div
+            class={`value ${positive ? "positive" : "negative"}`}
+            style={{ width: percent(finding.probability) }}
+          />
+          <div class="point" style={{ left: percent(finding.threshold) }} />
+        </div>
+        <div class="ticks" aria-hidden="true">
+          <span>0</span>
+          <span class="at" style={{ left: percent(finding.threshold) }}>
+            {point}
+          </span>
+          <span>1</span>
+        </div>
+      </div>
+      <p class="detail">{texts.result.calibrated}</p>
+    </>
+  );
+}

@@ -1,0 +1,85 @@
+// The imaging worker: files to pixels, apart from the page, which stays quick, and from the keys.
+
+import jpegWasm from "@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasm?url";
+import jpegLsWasm from "@cornerstonejs/codec-charls/decodewasm?url";
+import jpeg2000Wasm from "@cornerstonejs/codec-openjpeg/decodewasm?url";
+
+import { inputError } from "../core/errors.ts";
+import { setWasmSource } from "../core/imaging/codecs.ts";
+import { openImage } from "../core/imaging/load.ts";
+import { type OpenedImage } from "../core/imaging/opened_image.ts";
+import { Preprocessing } from "../core/imaging/preprocessing.ts";
+import { readRecords } from "../core/imaging/records.ts";
+import { sniff } from "../core/imaging/file_format.ts";
+import { type ImageSummary, type ViewableFrame } from "../core/imaging/viewable.ts";
+import { serve } from "./rpc.ts";
+
+const WASM = { jpeg: jpegWasm, "jpeg-ls": jpegLsWasm, "jpeg-2000": jpeg2000Wasm };
+setWasmSource(async (codec) => (await fetch(WASM[codec])).arrayBuffer());
+
+// the image on the screen and the one that waits to be analysed
+const MAX_OPEN = 3;
+const opened = new Map<string, OpenedImage>();
+
+async function imageOf(id: string, content: Uint8Array | null): Promise<OpenedImage> {
+  let image = opened.get(id);
+  if (image === undefined) {
+    if (content === null) throw inputError("not-open");
+    image = await openImage(content);
+  }
+  opened.delete(id);
+  opened.set(id, image); // newest last
+  while (opened.size > MAX_OPEN) opened.delete(opened.keys().next().value!);
+  return image;
+}
+
+const methods = {
+  /** Whether a file is an image or a table, and what there is to know of an image. */
+  async inspect(
+    id: string,
+    content: Uint8Array,
+  ): Promise<{ kind: "image"; summary: ImageSummary } | { kind: "records" }> {
+    if (sniff(content) === "table") return { kind: "records" };
+    return { kind: "image", summary: (await imageOf(id, content)).summary };
+  },
+
+  isOpen(id: string): boolean {
+    return opened.has(id);
+  },
+
+  async frame(id: string, content: Uint8Array | null, index: number): Promise<ViewableFrame> {
+    return (await imageOf(id, content)).frame(index);
+  },
+
+  /** A model's input from one frame. */
+  async modelInput(
+    id: string,
+    content: Uint8Array | null,
+    index: number,
+    preprocessing: unknown,
+  ): Promise<Float64Array> {
+    const steps = Preprocessing.fromJson(preprocessing);
+    const image = await imageOf(id, content);
+    return steps.applyToImage(await image.pixels(index, steps.valueScale));
+  },
+
+  /** Model inputs from a table, and the features as they stand in it. */
+  async recordInputs(
+    content: Uint8Array,
+    names: string[],
+    count: number,
+    preprocessing: unknown,
+  ): Promise<{ features: Float64Array[]; inputs: Float64Array[] }> {
+    const steps = Preprocessing.fromJson(preprocessing);
+    const features = readRecords(content, count, names);
+    return { features, inputs: features.map((record) => steps.applyToRecord(record)) };
+  },
+
+  close(id: string): void {
+    opened.delete(id);
+  },
+};
+
+export type ImagingMethods = typeof methods;
+
+serve(methods);
