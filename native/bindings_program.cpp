@@ -84,14 +84,19 @@ void bind_program(nb::module_& m) {
       .def(
           "add_linear_transform",
           [](Program& self, size_t dst, size_t src, size_t level, std::vector<uint64_t> babies,
-             const std::vector<uint64_t>& giants, const std::vector<std::vector<uint32_t>>& terms,
-             nb::callable diagonals) {
-            if (giants.size() != terms.size()) throw std::invalid_argument("giants and terms");
+             const std::vector<std::vector<uint64_t>>& chains,
+             const std::vector<std::vector<uint32_t>>& terms, nb::callable diagonals) {
             std::vector<LinearTransform::Giant> steps;
-            for (size_t g = 0; g < giants.size(); ++g) steps.push_back({giants[g], terms[g]});
+            for (const std::vector<uint64_t>& turns : chains) {
+              for (size_t i = 0; i < turns.size(); ++i) {
+                if (steps.size() == terms.size()) throw std::invalid_argument("chains and terms");
+                steps.push_back({turns[i], i == 0, i + 1 == turns.size(), terms[steps.size()]});
+              }
+            }
+            if (steps.size() != terms.size()) throw std::invalid_argument("chains and terms");
             const Context& context = *self.context();
             LinearTransform made(context, level, std::move(babies), std::move(steps));
-            for (size_t g = 0; g < giants.size(); ++g) {
+            for (size_t g = 0; g < terms.size(); ++g) {
               const auto rows = nb::cast<Doubles>(diagonals(g));
               if (rows.ndim() != 2 || rows.shape(0) != terms[g].size() ||
                   rows.shape(1) != context.n) {
@@ -104,8 +109,9 @@ void bind_program(nb::module_& m) {
             }
             self.append({dst, src, src, LinearStep{std::move(made)}});
           },
-          "dst"_a, "src"_a, "level"_a, "babies"_a, "giants"_a, "terms"_a, "diagonals"_a,
-          "`diagonals(g)` gives float64 [terms, N] coefficients of giant step g.")
+          "dst"_a, "src"_a, "level"_a, "babies"_a, "chains"_a, "terms"_a, "diagonals"_a,
+          "`chains`: the turns of each; `diagonals(g)` gives float64 [terms, N] coefficients of the\n"
+          "g-th giant step of all chains.")
       .def("add_rotate_and_sum",
            [](Program& self, size_t dst, size_t src, std::vector<uint64_t> elements) {
              self.append({dst, src, src, RotateAndSumStep{std::move(elements)}});

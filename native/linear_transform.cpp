@@ -1,7 +1,6 @@
 #include "linear_transform.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <stdexcept>
 #include <string>
 
@@ -26,8 +25,11 @@ LinearTransform::LinearTransform(const Context& context, size_t level, std::vect
   const auto moves = [](uint64_t element) { return element != 1; };
   rotates_before_ = std::any_of(babies_.begin(), babies_.end(), moves);
   rotates_after_ = std::any_of(giants_.begin(), giants_.end(),
-                               [&](const Giant& giant) { return moves(giant.element); });
+                               [&](const Giant& giant) { return moves(giant.turn); });
   for (const Giant& giant : giants_) {
+    if (giant.turn == 1 && !giant.last) {
+      throw std::invalid_argument("a chain of giant steps stands still");
+    }
     for (const uint32_t baby : giant.babies) {
       if (baby >= babies_.size()) throw std::invalid_argument("a baby step is out of range");
     }
@@ -49,6 +51,11 @@ bool LinearTransform::in_row(size_t row, uint32_t baby) const {
   return row <= level_ || babies_[baby] != 1;
 }
 
+// Whether the inner sum of a giant step meets sums of key switches: those are P times as large.
+bool LinearTransform::extended(size_t giant) const {
+  return rotates_before_ || !giants_[giant].first || (giants_[giant].turn == 1 && rotates_after_);
+}
+
 void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t term,
                                    const double* coefficients) {
   if (giant >= giants_.size() || term >= giants_[giant].babies.size()) {
@@ -56,8 +63,7 @@ void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t 
   }
   const uint32_t baby = giants_[giant].babies[term];
   // What joins the extended basis without a key switch carries the factor P here.
-  const bool times_special =
-      rotates_before_ ? babies_[baby] == 1 : rotates_after_ && giants_[giant].element == 1;
+  const bool times_special = rotates_before_ ? babies_[baby] == 1 : extended(giant);
   for (size_t j = 0; j < rows_.size(); ++j) {
     if (!in_row(j, baby)) continue;
     // terms of the giant steps before, of this one, and of this one before this term
@@ -83,10 +89,9 @@ void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t 
   }
 }
 
-// Σ_baby diagonal ⊙ rotate(src, baby) for each giant step. The one of giant step 0 is returned, the
-// others are appended to `sums` in order.
-Value LinearTransform::inner_sums(const Context& context, const Value& src, const KeySet& keys,
-                                  Digits digits, std::vector<Value>& sums) const {
+// Σ_baby diagonal ⊙ rotate(src, baby) for each giant step.
+std::vector<Value> LinearTransform::inner_sums(const Context& context, const Value& src,
+                                               const KeySet& keys, Digits digits) const {
   Decomposition decomposition;
   std::vector<const SwitchKey*> baby_keys(babies_.size(), nullptr);
   if (rotates_before_) {
@@ -97,16 +102,12 @@ Value LinearTransform::inner_sums(const Context& context, const Value& src, cons
     }
   }
 
-  Value still;
-  std::vector<Value*> outs(giants_.size());
-  sums.reserve(giants_.size());
+  std::vector<Value> sums;
   for (size_t g = 0; g < giants_.size(); ++g) {
-    if (giants_[g].element == 1) {
-      still = make_value(context, level_, rotates_before_ || rotates_after_);
-      outs[g] = &still;
-    } else {
-      sums.push_back(make_value(context, level_, rotates_before_));
-      outs[g] = &sums.back();
+    sums.push_back(make_value(context, level_, extended(g)));
+    if (rotates_before_ || !extended(g)) continue;
+    for (auto& component : sums[g].rows) {  // P times something is 0 modulo P
+      std::fill_n(component[level_ + 1], context.n, uint64_t{0});
     }
   }
 
@@ -145,8 +146,8 @@ Value LinearTransform::inner_sums(const Context& context, const Value& src, cons
       }
       const size_t count = indices.size() - first;
       giants[g] = {indices.data() + first, static_cast<uint32_t>(count),
-                   context.reduced_steps(prime, count, unreduced), outs[g]->rows[0][j],
-                   outs[g]->rows[1][j]};
+                   context.reduced_steps(prime, count, unreduced), sums[g].rows[0][j],
+                   sums[g].rows[1][j]};
     }
     LinearRow row{};
     row.babies = babies.data();
@@ -163,12 +164,7 @@ Value LinearTransform::inner_sums(const Context& context, const Value& src, cons
                            context.moduli[prime]);
     });
   }
-  if (!still.empty() && still.extended && !rotates_before_) {
-    for (auto& component : still.rows) {
-      std::fill_n(component[level_ + 1], context.n, uint64_t{0});
-    }
-  }
-  return still;
+  return sums;
 }
 
 Value LinearTransform::run(const Context& context, const Value& src, const KeySet& keys,
@@ -176,45 +172,53 @@ Value LinearTransform::run(const Context& context, const Value& src, const KeySe
   if (src.extended || src.level != level_) {
     throw std::invalid_argument("a linear transform is prepared for one level");
   }
-  std::vector<Value> sums;
-  Value out = inner_sums(context, src, keys, digits, sums);
-  std::vector<const SwitchKey*> giant_keys;
-  for (const Giant& giant : giants_) {
-    if (giant.element != 1) giant_keys.push_back(&keys.rotation(giant.element));
+  std::vector<const SwitchKey*> turn_keys;
+  std::vector<size_t> starts;  // of the chains
+  for (size_t g = 0; g < giants_.size(); ++g) {
+    if (giants_[g].first) starts.push_back(g);
+    turn_keys.push_back(giants_[g].turn == 1 ? nullptr : &keys.rotation(giants_[g].turn));
   }
-  const auto turn = [&](size_t g, bool accumulate, Value& into) {
-    const Value& sum = sums[g];
+  std::vector<Value> sums = inner_sums(context, src, keys, digits);
+  // Turns what the chain has and adds it to `into`, where there is something.
+  const auto turn = [&](size_t g, Value& sum, Value& into) {
     const Decomposition decomposition =
         sum.extended ? decompose_extended(context, sum.rows[1], level_, digits)
                      : decompose(context, sum.rows[1], level_, digits, nullptr);
-    switch_into(context, decomposition, *giant_keys[g], Addend{sum.extended, &sum.rows[0], nullptr},
-                accumulate ? &into : nullptr, into);
+    const Value* base = into.empty() ? nullptr : &into;
+    if (into.empty()) into = make_value(context, level_, true);
+    switch_into(context, decomposition, *turn_keys[g], Addend{sum.extended, &sum.rows[0], nullptr},
+                base, into);
+    sum = Value{};
   };
-
-  // Where there are enough giant steps, each is one thread's work from begin to end and every
-  // thread sums its own: fewer meetings than sharing each of them.
-  const size_t shares = sums.size() >= 2 * threads() ? threads() : 1;
-  std::vector<Value> partial(shares);
-  if (!out.empty()) partial[0] = std::move(out);
-  std::atomic<size_t> next{0};
-  const auto work = [&](size_t share) {
-    Value& into = partial[share];
-    bool accumulate = !into.empty();
-    for (size_t g = next++; g < sums.size(); g = next++) {
-      if (into.empty()) into = make_value(context, level_, true);
-      turn(g, accumulate, into);
-      accumulate = true;
+  const auto run_chain = [&](size_t start, Value& into) {
+    for (size_t g = start;; ++g) {
+      if (!giants_[g].last) {
+        turn(g, sums[g], sums[g + 1]);
+      } else if (turn_keys[g] != nullptr) {
+        return turn(g, sums[g], into);
+      } else {
+        into = into.empty() ? std::move(sums[g]) : add(context, into, sums[g]);
+        return;
+      }
     }
   };
-  if (shares == 1) {
-    work(0);
-  } else {
-    parallel_for(shares, work);
+
+  // Where chains are equal enough, each is one thread's work from begin to end: fewer meetings
+  // than sharing every rotation.
+  size_t longest = 0;
+  for (size_t c = 0; c < starts.size(); ++c) {
+    const size_t end = c + 1 < starts.size() ? starts[c + 1] : giants_.size();
+    longest = std::max(longest, end - starts[c]);
   }
-  for (Value& value : partial) {
-    if (value.empty()) continue;
-    out = out.empty() ? std::move(value) : add(context, out, value);
+  if (threads() == 1 || 4 * longest * threads() > 5 * giants_.size()) {
+    Value out;
+    for (const size_t start : starts) run_chain(start, out);
+    return out;
   }
+  std::vector<Value> partial(starts.size());
+  parallel_for(starts.size(), [&](size_t c) { run_chain(starts[c], partial[c]); });
+  Value out = std::move(partial[0]);
+  for (size_t c = 1; c < starts.size(); ++c) out = add(context, out, partial[c]);
   return out;
 }
 

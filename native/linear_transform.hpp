@@ -29,8 +29,12 @@ struct KeySet {
 // needs it (double hoisting, Bossuat et al., eprint 2020/1203, section 5).
 class LinearTransform {
  public:
+  // Giant steps are added up in chains: what a chain has so far, rotated by the `turn` of its last
+  // giant step, joins the next one's inner sum (Horner's rule).
   struct Giant {
-    uint64_t element = 1;
+    uint64_t turn = 1;  // Galois element; 1 only at the end of a chain
+    bool first = true;  // of its chain
+    bool last = true;
     std::vector<uint32_t> babies;  // indices into `babies`
   };
 
@@ -48,14 +52,15 @@ class LinearTransform {
 
  private:
   bool in_row(size_t row, uint32_t baby) const;
-  Value inner_sums(const Context& context, const Value& src, const KeySet& keys, Digits digits,
-                   std::vector<Value>& sums) const;
+  bool extended(size_t giant) const;
+  std::vector<Value> inner_sums(const Context& context, const Value& src, const KeySet& keys,
+                                Digits digits) const;
 
   size_t level_;
   std::vector<uint64_t> babies_;
   std::vector<Giant> giants_;
   bool rotates_before_;        // some baby step is not 0: sums are in the extended basis
-  bool rotates_after_;         // some giant step is not 0
+  bool rotates_after_;         // some chain turns
   std::vector<size_t> terms_;  // for each row
   Slab slab_;
   std::vector<uint8_t*> rows_;  // operands: [chunk][giant step][group][term][32]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from safelight.circuit.giant_chains import turns_of
 from safelight.circuit.program import (
     Add,
     AddPlain,
@@ -113,11 +114,11 @@ def _after(
     raise ProgramError(f"{_place(index, step)} is unknown")
 
 
-def rotations_of(step: Step) -> set[int]:
-    """Steps of all rotations (not zero, as written) that a step makes."""
+def rotations_of(step: Step, slots: int) -> set[int]:
+    """The distinct rotations (not zero) that a step makes."""
     if isinstance(step, LinearTransform):
-        babies = {baby for group in step.giant_steps.values() for baby in group}
-        return {k for k in babies | set(step.giant_steps) if k}
+        babies = {baby for group in step.giant_steps.values() for baby in group if baby}
+        return babies | turns_of(step.giant_steps, slots)
     if isinstance(step, RotateAndSum):
         return {k for k in step.rotations if k}
     return set()
@@ -132,7 +133,7 @@ def key_requirements(program: Program) -> KeyRequirements:
         level = states[step.dst].level
         if isinstance(step, Multiply):
             relinearization = max(level, relinearization or 0)
-        for rotation in rotations_of(step):
+        for rotation in rotations_of(step, program.parameters.slots):
             element = program.parameters.galois_element(rotation)
             levels[element] = max(level, levels.get(element, 0))
     return KeyRequirements(relinearization, dict(sorted(levels.items())))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from safelight.circuit.giant_chains import turns_of
 from safelight.circuit.layout import Layout
 from safelight.circuit.sparse import FloatArray, IntArray, SparseMatrix
 
@@ -21,6 +22,8 @@ from safelight.circuit.sparse import FloatArray, IntArray, SparseMatrix
 HOISTED_ROTATION = 1.0
 ROTATION = 1.5
 PLAIN_PRODUCT = 0.08
+# A rotation key that nothing else in the program uses: megabytes to upload, keep and stream.
+KEY = 1.0
 MAX_STRIDE = 512
 _POWERS = tuple(1 << k for k in range(9, 16))
 
@@ -88,14 +91,30 @@ def distinct_distances(
 
 
 def plan_diagonals(
-    matrix: SparseMatrix, source: Layout, target: IntArray, period: int
+    matrix: SparseMatrix,
+    source: Layout,
+    target: IntArray,
+    period: int,
+    *,
+    around: int | None = None,
+    held: Collection[int] = (),
 ) -> DiagonalPlan:
-    """Fills the diagonals and splits them into giant and baby steps."""
+    """Fills the diagonals and splits them into giant and baby steps.
+
+    Args:
+        matrix: The linear map.
+        source: Where its input sits.
+        target: Positions of its result.
+        period: Of the result.
+        around: Positions of the whole ring, along which ``source`` repeats; its own by default.
+        held: Rotations whose keys the program has anyway.
+    """
+    around = source.ring if around is None else around
     offsets = np.array(source.copy_offsets, dtype=np.int64)
     entry_distance = (source.base[matrix.cols] - target[matrix.rows]) % period
     distances, inverse = np.unique(entry_distance, return_inverse=True)
     classes, copies = cover(distances, offsets, period)
-    classes, split = signed_split(classes, period)
+    classes, split = signed_split(classes, period, around, held)
     distance, copy = classes[inverse], copies[inverse]
     ring = source.ring
     slot = (source.base[matrix.cols] + offsets[copy] - distance) % ring
@@ -108,34 +127,41 @@ def plan_diagonals(
         np.add.at(diagonal, slot[entries], matrix.values[entries])
         values[int(distance[entries[0]])] = diagonal
     return DiagonalPlan(
-        {d % ring: diagonal for d, diagonal in values.items()},
-        {giant % ring: babies for giant, babies in split.items()},
+        {d % around: diagonal for d, diagonal in values.items()},
+        {giant % around: babies for giant, babies in split.items()},
     )
 
 
-def signed_split(distances: IntArray, period: int) -> tuple[IntArray, dict[int, tuple[int, ...]]]:
+def signed_split(
+    distances: IntArray, period: int, around: int, held: Collection[int] = ()
+) -> tuple[IntArray, dict[int, tuple[int, ...]]]:
     """The same distances modulo ``period``, counted from where they split best, and the split.
 
     A few steps back look like a long way forward; cutting the circle of distances elsewhere
-    than at zero keeps regular distances regular. Tried are zero, the widest gap and the
-    narrowest.
+    than at zero keeps regular distances regular. Tried are zero, the widest gap, the narrowest
+    and halfway.
     """
     unique = np.unique(distances)
     gaps = np.diff(unique, append=unique[0] + period)
     best: tuple[float, IntArray, dict[int, tuple[int, ...]]] | None = None
-    for last in (unique[-1], unique[int(np.argmax(gaps))], unique[int(np.argmin(gaps))]):
+    halfway = unique[max(0, int(np.searchsorted(unique, period // 2)) - 1)]
+    cuts = (unique[-1], unique[int(np.argmax(gaps))], unique[int(np.argmin(gaps))], halfway)
+    for last in dict.fromkeys(map(int, cuts)):
         signed = np.where(distances > last, distances - period, distances)
-        cost, split = split_giant_steps(np.unique(signed).tolist())
+        cost, split = split_giant_steps(np.unique(signed).tolist(), around, held)
         if best is None or cost < best[0]:
             best = cost, signed, split
     assert best is not None
     return best[1], best[2]
 
 
-def split_giant_steps(distances: Sequence[int]) -> tuple[float, dict[int, tuple[int, ...]]]:
+def split_giant_steps(
+    distances: Sequence[int], around: int, held: Collection[int] = ()
+) -> tuple[float, dict[int, tuple[int, ...]]]:
     """The cheapest split d = giant + baby with giants at multiples of one stride, and its cost.
 
-    Every stride below `MAX_STRIDE`, multiples of the distances' common divisor and powers of two
+    Rotations and keys that only this split needs count (`safelight.circuit.giant_chains`). Every
+    stride below `MAX_STRIDE`, multiples of the distances' common divisor and powers of two
     are tried; equal costs keep the smaller stride.
     """
     array = np.array(distances, dtype=np.int64)
@@ -151,6 +177,9 @@ def split_giant_steps(distances: Sequence[int]) -> tuple[float, dict[int, tuple[
         babies = np.unique(array % stride)
         giants = np.unique(array // stride)
         cost = HOISTED_ROTATION * np.count_nonzero(babies) + ROTATION * np.count_nonzero(giants)
+        if cost < best_cost:
+            turns = turns_of((giants * stride % around).tolist(), around)
+            cost += KEY * len((turns | set(babies.tolist()) - {0}).difference(held))
         if cost < best_cost:
             best_cost, best_stride = cost, stride
     split: dict[int, list[int]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from safelight.circuit.checks import register_states, rotations_of
+from safelight.circuit.checks import register_states
 from safelight.circuit.compiler import Compiled
 from safelight.circuit.cost import predicted_us
 from safelight.circuit.program import LinearTransform, Multiply, MultiplyPlain, RotateAndSum, Step
@@ -54,7 +54,10 @@ def explain(compiled: Compiled) -> dict[str, Any]:
 def _rotation_count(step: Step) -> int:
     if isinstance(step, RotateAndSum):
         return len(step.rotations)
-    return len(rotations_of(step))
+    if isinstance(step, LinearTransform):
+        babies = {baby for group in step.giant_steps.values() for baby in group if baby}
+        return len(babies) + sum(giant != 0 for giant in step.giant_steps)
+    return 0
 
 
 def _product_count(step: Step) -> int:

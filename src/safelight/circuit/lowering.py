@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from safelight.circuit.checks import rotations_of
 from safelight.circuit.diagonals import plan_diagonals
 from safelight.circuit.layout import Layout
+from safelight.circuit.noise import FOLDED_IMAGES
 from safelight.circuit.normal_form import AffineOp, NormalForm, ProductOp
 from safelight.circuit.packing import (
     Packing,
@@ -162,7 +164,14 @@ class _Lowering:
                 read = self._copied(read, copies, op.name)
             made = copies if source else self.packing.input_copies
             layout = value.placement.layout(widest, made)
-            planned = plan_diagonals(matrix, layout, placement.order.base, placement.period)
+            planned = plan_diagonals(
+                matrix,
+                layout,
+                placement.order.base,
+                placement.period,
+                around=self.ring,
+                held=self._held(),
+            )
             register = self._new()
             self.steps.append(
                 LinearTransform(
@@ -180,15 +189,15 @@ class _Lowering:
             total = register if total is None else self._added(total, register, op.name)
         assert total is not None
         folds = tuple(step * self.records for step in fold_rotations(widest, placement.period))
-        # folding after the rescaling is cheaper, before it finer: the answer gets the finer
-        last = op is self.form.ops[-1]
-        register = self._folded(total, folds if last else (), op.name)
+        # folding after the rescaling is cheaper, before it finer: its rounding is not added up
+        early = op is self.form.ops[-1] or 1 << len(folds) > FOLDED_IMAGES
+        register = self._folded(total, folds if early else (), op.name)
         register, level, scale = self._rescaled(
             register, level, raw_scale, op_scale.rescales, op.name
         )
         if op_scale.rescales:
             scale = 2.0**op_scale.scale_bits
-        register = self._folded(register, () if last else folds, op.name)
+        register = self._folded(register, () if early else folds, op.name)
         if op.bias.any():
             biased = self._new()
             bias = np.zeros(placement.period)
@@ -196,6 +205,12 @@ class _Lowering:
             self.steps.append(AddPlain(biased, register, self._slots(bias), op.name))
             register = biased
         self.values.append(_Value(register, level, scale, placement))
+
+    def _held(self) -> set[int]:
+        """Rotations so far, in positions of a record."""
+        slots = self.parameters.slots
+        made = (rotations_of(step, slots) for step in self.steps)
+        return {rotation // self.records for rotation in set().union(*made)}
 
     def _folded(self, register: int, rotations: tuple[int, ...], label: str) -> int:
         if not rotations:

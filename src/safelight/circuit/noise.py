@@ -8,7 +8,8 @@ Sources of error, in coefficients of the plaintext polynomial and by a factor �
 - encryption: σ = 3.2, in the input at its scale;
 - weights: rounded to integers at their scale, 1/√12 a coefficient, met by every product;
 - rescaling: what is rounded meets a ternary secret with two thirds of N non-zero coefficients;
-- a rotation of what has been rescaled: digits below q against a special prime P.
+- a rotation, of what an affine map reads and of what has been rescaled: digits below q against a
+  special prime P.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ FRESH_SIGMA = 3.2  # SEAL's standard deviation of encryption errors
 # Root mean square of a value whose largest magnitude is 1: activations are rarely near it. Fitted
 # to the shipped models, whose answers decrypt as exactly as predicted within a factor of three.
 TYPICAL_MAGNITUDE = 0.08
-# What is rescaled is then folded, as often as the packing wants, which is not known yet: a guess.
+# What is rescaled may then be folded, up to so many images; more are folded before.
 FOLDED_IMAGES = 4
 
 
@@ -59,6 +60,7 @@ class NoiseModel:
         self,
         index: int,
         errors: Sequence[float],
+        scale_bits: Sequence[int],
         weight_bits: Sequence[int],
         rescaled_to: int | None,
         special_lead_bits: int,
@@ -68,11 +70,13 @@ class NoiseModel:
         Args:
             index: Which operation.
             errors: Of the input and of all results before.
+            scale_bits: Scales of the same.
             weight_bits: Scale of the weights of each term.
             rescaled_to: Bits of scale after rescaling, or None without.
             special_lead_bits: By how much the special prime exceeds the others.
         """
         op = self._form.ops[index]
+        rotation = self._rotation * 2.0**-special_lead_bits
         if isinstance(op, ProductOp):
             squared = sum(
                 (self._typical[other] * errors[this]) ** 2
@@ -82,14 +86,13 @@ class NoiseModel:
                 squared *= 2  # the two errors are one
         else:
             squared = sum(
-                (gain * errors[source]) ** 2
+                gain**2 * (errors[source] ** 2 + (rotation * 2.0 ** -scale_bits[source]) ** 2)
                 + fan_in * (self._typical[source] * self._weight_rounding * 2.0**-bits) ** 2
                 for (source, _), (gain, fan_in), bits in zip(
                     op.terms, self._gains[index], weight_bits, strict=True
                 )
             )
         if rescaled_to is not None:
-            rotation = self._rotation * 2.0**-special_lead_bits
             squared += FOLDED_IMAGES * (self._rescaling**2 + rotation**2) * 4.0**-rescaled_to
         return math.sqrt(squared)
 

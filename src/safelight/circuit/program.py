@@ -26,7 +26,8 @@ class LinearTransform:
     """``dst = Σ_d diagonal_d ⊙ rotate(src, d)``: a matrix times a vector, by its diagonals.
 
     Evaluated as baby-step giant-step, d = g + b:
-    ``dst = Σ_g rotate(Σ_b rotate(diagonal_{g+b}, −g) ⊙ rotate(src, b), g)``.
+    ``dst = Σ_g rotate(Σ_b rotate(diagonal_{g+b}, −g) ⊙ rotate(src, b), g)``,
+    the giant steps in the chains of `safelight.circuit.giant_chains`.
 
     **Cost**: one level's worth of scale; one hoisted rotation for each non-zero baby step, one
     rotation for each non-zero giant step, one plaintext product for each diagonal.

@@ -205,6 +205,7 @@ def _search(
                 error = noise.after(
                     index,
                     state.errors,
+                    [scale for _, scale in state.values],
                     op_scale.weight_bits,
                     op_scale.scale_bits if op_scale.rescales else None,
                     special_lead_bits,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from safelight import _native
 from safelight.circuit.checks import RegisterState
+from safelight.circuit.giant_chains import giant_chains
 from safelight.circuit.program import (
     Add,
     AddPlain,
@@ -78,9 +77,8 @@ def _append_linear_transform(
     slots = parameters.slots
     babies = sorted({baby for group in step.giant_steps.values() for baby in group})
     index = {baby: i for i, baby in enumerate(babies)}
-    groups: Sequence[tuple[int, tuple[int, ...]]] = [
-        (giant, group) for giant, group in step.giant_steps.items() if group
-    ]
+    chains = giant_chains((g for g, group in step.giant_steps.items() if group), slots)
+    groups = [(giant, step.giant_steps[giant]) for chain in chains for giant in chain.giants]
     missing = sum(
         (giant + baby) % slots not in step.diagonals for giant, group in groups for baby in group
     )
@@ -100,7 +98,7 @@ def _append_linear_transform(
         numbers[step.src],
         level,
         [parameters.galois_element(baby) for baby in babies],
-        [parameters.galois_element(giant) for giant, _ in groups],
+        [[parameters.galois_element(turn) for turn in chain.turns] for chain in chains],
         [[index[baby] for baby in group] for _, group in groups],
         diagonals,
     )

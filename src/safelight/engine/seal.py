@@ -15,6 +15,7 @@ import numpy as np
 import tenseal.sealapi as seal
 
 from safelight.circuit.checks import RegisterState, register_states
+from safelight.circuit.giant_chains import giant_chains
 from safelight.circuit.program import (
     Add,
     AddPlain,
@@ -218,15 +219,16 @@ class _Run:
         babies = {baby for group in step.giant_steps.values() for baby in group}
         rotated = {baby: self._rotated(source, baby) for baby in babies}
         total = None
-        for giant, group in step.giant_steps.items():
+        for chain in giant_chains(step.giant_steps, self.parameters.slots):
             inner = None
-            for baby in group:
-                product = seal.Ciphertext()
-                plain = self.plaintexts[index][giant + baby]
-                self.evaluator.multiply_plain(rotated[baby], plain, product)
-                inner = product if inner is None else self._sum(inner, product)
-            outer = self._rotated(inner, giant)
-            total = outer if total is None else self._sum(total, outer)
+            for giant, turn in zip(chain.giants, chain.turns, strict=True):
+                for baby in step.giant_steps[giant]:
+                    product = seal.Ciphertext()
+                    plain = self.plaintexts[index][giant + baby]
+                    self.evaluator.multiply_plain(rotated[baby], plain, product)
+                    inner = product if inner is None else self._sum(inner, product)
+                inner = self._rotated(inner, turn)
+            total = inner if total is None else self._sum(total, inner)
         return total
 
     def _sum(self, left: Any, right: Any) -> Any:

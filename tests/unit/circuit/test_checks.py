@@ -61,9 +61,9 @@ def test_exactly_the_keys_that_are_used_at_their_highest_level() -> None:
     elements = [PARAMETERS.galois_element(step) for step in (4, 5, 8, 16)]
     expected = dict(zip(elements, (2, 2, 1, 1), strict=True))
     assert key_requirements(GOOD) == KeyRequirements(1, dict(sorted(expected.items())))
-    assert rotations_of(GOOD.steps[0]) == {4, 5}
-    assert rotations_of(GOOD.steps[3]) == {8, 16}
-    assert rotations_of(GOOD.steps[2]) == set()
+    assert rotations_of(GOOD.steps[0], S) == {4, 5}
+    assert rotations_of(GOOD.steps[3], S) == {8, 16}
+    assert rotations_of(GOOD.steps[2], S) == set()
     alone = program(DropLevel(1, 0, 0))
     assert key_requirements(alone) == KeyRequirements(None, {})
 

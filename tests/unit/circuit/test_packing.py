@@ -197,8 +197,8 @@ def test_a_branch_of_zeros_costs_nothing() -> None:
 PINNED = {
     # model: rotations, plaintext products, products, rotation keys, records
     "wdbc-logistic": (5, 1, 0, 5, 64),
-    "cxr-pneumonia-28": (102, 728, 3, 76, 1),
-    "cxr-pneumonia-28-fast": (41, 105, 2, 31, 1),
+    "cxr-pneumonia-28": (102, 728, 3, 37, 1),
+    "cxr-pneumonia-28-fast": (42, 105, 2, 22, 1),
 }
 
 
@@ -272,11 +272,12 @@ def test_covers_serve_every_distance() -> None:
 
 def test_giant_steps_hold_every_distance_once() -> None:
     distances = [0, 1, 2, 28, 29, 30, 56, 57, 58]
-    cost, split = split_giant_steps(distances)
+    cost, split = split_giant_steps(distances, 128)
     assert sorted(g + b for g, group in split.items() for b in group) == distances
     assert split == {0: (0, 1, 2), 28: (0, 1, 2), 56: (0, 1, 2)}
-    assert cost == 2 * 1.0 + 2 * 1.5
-    assert split_giant_steps([0])[1] == {0: (0,)}
+    assert cost == 2 * 1.0 + 2 * 1.5 + 3 * 1.0  # keys for 1, 2 and, in a chain, 28
+    assert split_giant_steps(distances, 128, held={1, 2})[0] == cost - 2
+    assert split_giant_steps([0], 128)[1] == {0: (0,)}
 
 
 def test_orders_place_each_element_once() -> None:
