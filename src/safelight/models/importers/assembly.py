@@ -167,7 +167,7 @@ class Assembly:
         if any(pads) and not padding_counts:
             raise origin.refused(
                 "leaves padding out of its averages (count_include_pad is off)",
-                kind="average pooling without padding",
+                kind="pooling",
             )
         if pads[0] == pads[2] and pads[1] == pads[3]:
             sizes = {"kernel": _pair(kernel), "stride": _pair(stride)}
@@ -188,7 +188,7 @@ class Assembly:
             raise origin.refused(
                 f"averages {shape[1]} × {shape[2]} to {output[0]} × {output[1]}, which does not "
                 "divide it",
-                kind="average pooling that divides its input",
+                kind="pooling",
             )
         kernel = (shape[1] // output[0], shape[2] // output[1])
         return self.average_pool(origin, source, kernel=kernel, stride=kernel)

@@ -93,7 +93,7 @@ class _Reader:
             self._constant(kind, call)
             return
         if arguments.get("train") is True or arguments.get("training") is True:
-            raise origin.refused("is in training mode", kind="batch norm in evaluation mode")
+            raise origin.refused("is in training mode")
         source = self.values.get(tensors[0].name, "") if tensors else ""
         handler = _HANDLERS.get(kind.removesuffix("_"))
         if kind in _SAME:
@@ -189,7 +189,7 @@ class _Reader:
     def _avg_pool2d(self, call: AtenCall, origin: Origin, source: str) -> str:
         given = call.arguments
         if given.get("divisor_override") is not None:
-            raise origin.refused("has a divisor of its own", kind="average pooling")
+            raise origin.refused("has a divisor of its own", kind="pooling")
         kernel = _two(given["kernel_size"])
         padding = _two(given.get("padding", 0))
         return self.out.average_pool(
@@ -292,6 +292,10 @@ class _Reader:
     def _sub(self, call: AtenCall, origin: Origin, source: str) -> str:
         return self._add(call, origin, source, -1.0)
 
+    def _rsub(self, call: AtenCall, origin: Origin, source: str) -> str:
+        shift, alpha = float(call.arguments["other"]), float(call.arguments.get("alpha", 1))
+        return self.out.scale_and_shift(origin, source, np.full((), -alpha), np.full((), shift))
+
     def _cat(self, call: AtenCall, origin: Origin, source: str) -> str:
         parts = call.arguments["tensors"]
         if call.arguments.get("dim", 0) != 1 or any(p.name not in self.values for p in parts):
@@ -357,6 +361,7 @@ _HANDLERS: Mapping[str, Callable[[_Reader, AtenCall, Origin, str], str]] = {
     "mm": _Reader._mm,
     "mul": _Reader._mul,
     "pow": _Reader._pow,
+    "rsub": _Reader._rsub,
     "softplus": _Reader._softplus,
     "square": _Reader._square,
     "sub": _Reader._sub,

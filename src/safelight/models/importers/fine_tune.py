@@ -56,9 +56,10 @@ def fine_tuned(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         network = _Network(torch, graph)
-        to_tensor = lambda array: torch.tensor(array, dtype=torch.float32)  # noqa: E731
-        learned, wanted = to_tensor(inputs[~kept]), to_tensor(targets[~kept])
-        checked, expected = to_tensor(inputs[kept]), to_tensor(targets[kept])
+        learned, wanted, checked, expected = (
+            torch.tensor(array, dtype=torch.float32)
+            for array in (inputs[~kept], targets[~kept], inputs[kept], targets[kept])
+        )
         spread = float(targets.std()) or 1.0
         optimizer = torch.optim.Adam(network.trainable(), lr=LEARNING_RATE)
         steps = epochs * math.ceil(len(learned) / BATCH_SIZE)

@@ -19,6 +19,9 @@ _ALTERNATIVES = {
     "layout": "keep tensors as [records, channels, height, width] up to one flatten",
     "tree": "use logistic regression or an MLP: trees compare, and comparing is not polynomial",
     "kernel": "use LinearSVC, LogisticRegression or an MLPClassifier",
+    "pooling": "use average pooling of full windows: without padding, and a size that divides",
+    "activation": "use the activation with its usual parameters, or another of relu, silu, gelu, "
+    "sigmoid, tanh",
     "": "use convolutions, dense layers, batch norm, average pooling, additions and activations, "
     "or keep it in a public part with --split",
 }
@@ -49,11 +52,7 @@ def refusal(kind: str, name: str, place: str, why: str = "") -> UnsupportedLayer
         why: What about it, if not all of its kind are refused.
     """
     lowered = kind.lower()
-    for key, words in _KINDS.items():
-        if lowered == key or any(word in lowered for word in words):
-            hint = _ALTERNATIVES[key]
-            break
-    else:
-        hint = _ALTERNATIVES[""]
+    key = next((key for key, words in _KINDS.items() if any(w in lowered for w in words)), "")
+    hint = _ALTERNATIVES.get(kind, _ALTERNATIVES[key])
     reason = why or "has no encrypted form"
     return UnsupportedLayerError(f"{name!r} ({kind}, {place}) {reason}", hint=hint)
