@@ -13,13 +13,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from safelight.engine.base import Engine
+from safelight.errors import UnknownModelError
 from safelight.service.bearer_token import BearerToken
 from safelight.service.evaluator import Evaluator
-from safelight.service.handlers import about, events, inferences, keysets, models
+from safelight.service.gate import Gate
+from safelight.service.handlers import about, audit, events, inferences, keysets, models
 from safelight.service.janitor import janitor
 from safelight.service.limits import SHUTDOWN_GRACE_S
 from safelight.service.logs import Log
 from safelight.service.metrics import Metrics
+from safelight.service.model_levels import ModelLevels
 from safelight.service.parts import Parts
 from safelight.service.portal import Portal
 from safelight.service.problems import problem_of
@@ -35,6 +38,9 @@ ROUTES = (
     Route("/v1/metrics", about.metrics, methods=["GET"]),
     Route("/v1/openapi.json", about.openapi, methods=["GET"]),
     Route("/v1/service", about.service, methods=["GET"]),
+    Route("/v1/audit", audit.describe, methods=["GET"]),
+    Route("/v1/audit/checkpoint", audit.checkpoint, methods=["GET"]),
+    Route("/v1/audit/consistency", audit.consistency, methods=["GET"]),
     Route("/v1/models", models.list_models, methods=["GET"]),
     Route("/v1/models/{name}", models.get_model, methods=["GET"]),
     Route("/v1/keysets", keysets.list_keysets, methods=["GET"]),
@@ -58,10 +64,19 @@ def build_app(
     signer: Signer,
     *,
     log: Log | None = None,
+    gate: Gate | None = None,
 ) -> Starlette:
     """The ASGI application; its parts are at ``app.state.parts``."""
     log, metrics = log or Log(), Metrics()
     catalogue = Catalogue(models)
+    gate = gate or Gate(None, None, None)
+    if unknown := settings.minimum_levels.keys() - {model.name for model in catalogue}:
+        raise UnknownModelError(
+            f"--minimum-level names a model that is not served: {sorted(unknown)[0]}"
+        )
+    levels = ModelLevels(
+        {model.name: frozenset({"homomorphic"}) for model in catalogue}, settings.minimum_levels
+    )
     evaluator = Evaluator(
         catalogue=catalogue,
         engine=engine,
@@ -70,6 +85,8 @@ def build_app(
         limits=settings.limits,
         log=log,
         metrics=metrics,
+        gate=gate,
+        levels=levels,
     )
     parts = Parts(
         settings=settings,
@@ -80,6 +97,8 @@ def build_app(
         log=log,
         metrics=metrics,
         rate_limit=RateLimit(settings.limits.requests_per_minute),
+        gate=gate,
+        levels=levels,
     )
     app = Starlette(
         routes=list(ROUTES),
@@ -110,4 +129,5 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     finally:
         parts.evaluator.stop(SHUTDOWN_GRACE_S)
         parts.threads.shutdown()
+        parts.gate.close()
         parts.stores.close()

@@ -7,8 +7,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from safelight.errors import InputError
 from safelight.service.limits import Limits
 from safelight.service.settings import Settings
+from safelight.wire.levels import Level, level_of
 
 # Secrets come by the environment: command lines can be read by every user of a machine.
 LOCAL_TOKEN_VARIABLE = "SAFELIGHT_LOCAL_TOKEN"  # noqa: S105 - a name
@@ -26,6 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=1, help="programs evaluated at once")
     parser.add_argument("--threads", type=int, help="that evaluate; one a core by default")
     parser.add_argument("--retention-hours", type=float, default=24.0, help="results are kept")
+    parser.add_argument("--policies", type=Path, help="folder of access rules; none by default")
+    parser.add_argument("--audit", type=Path, help="folder of the audit log; DATA/audit by default")
+    parser.add_argument("--no-audit", action="store_true", help="keep no audit log")
+    parser.add_argument(
+        "--minimum-level",
+        action="append",
+        default=[],
+        metavar="MODEL=LEVEL",
+        help="lowest level of protection at which a model may be asked",
+    )
     parser.add_argument("--tls-certificate", type=Path, help="PEM file")
     parser.add_argument("--tls-key", type=Path, help="PEM file")
     parser.add_argument(
@@ -42,6 +54,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         workers=arguments.workers,
         retention_s=3600.0 * arguments.retention_hours,
     )
+    audit = None if arguments.no_audit else arguments.audit or arguments.data / "audit"
     return Settings(
         data=arguments.data,
         host=arguments.host,
@@ -53,9 +66,24 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         tls_certificate=arguments.tls_certificate,
         tls_key=arguments.tls_key,
         insecure_http=arguments.insecure_http,
+        policies=arguments.policies,
+        audit=audit,
+        minimum_levels=_minimum_levels(arguments.minimum_level),
         local_token=os.environ.pop(LOCAL_TOKEN_VARIABLE, None),
         metrics_token=os.environ.pop(METRICS_TOKEN_VARIABLE, None),
     )
+
+
+def _minimum_levels(texts: list[str]) -> dict[str, Level]:
+    levels: dict[str, Level] = {}
+    for text in texts:
+        model, separator, level = text.partition("=")
+        if not separator or not model:
+            raise InputError(
+                "--minimum-level reads MODEL=LEVEL", hint="as in cxr-pneumonia-28=envelope"
+            )
+        levels[model] = level_of(level)
+    return levels
 
 
 def _threads_of_environment() -> int | None:

@@ -48,6 +48,17 @@ class ClientStore:
         )
         return None if row is None else str(row["id"])
 
+    def name(self, client_id: str) -> str | None:
+        """Name of an active client, or None."""
+        row = (
+            self._database.connection()
+            .execute(
+                "SELECT name FROM clients WHERE id = ? AND token_sha256 IS NOT NULL", (client_id,)
+            )
+            .fetchone()
+        )
+        return None if row is None else str(row["name"])
+
     def add(self, name: str) -> str:
         """A new client's token, which cannot be shown again."""
         token = TOKEN_PREFIX + secrets.token_urlsafe(32)

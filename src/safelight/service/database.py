@@ -10,7 +10,7 @@ from pathlib import Path
 
 from safelight.errors import SafelightError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Every table that a client reaches carries client_id, and every look-up names it.
 _SCHEMA = """
@@ -53,12 +53,25 @@ CREATE TABLE jobs (
     finished_at REAL,
     evaluate_ms REAL,
     result_sha256 TEXT,
+    level TEXT NOT NULL DEFAULT 'homomorphic',
+    purpose TEXT,
+    consent TEXT,
     UNIQUE (client_id, keyset_id, model, request_sha256),
     UNIQUE (client_id, idempotency_key)
 ) STRICT;
 CREATE INDEX jobs_by_status ON jobs (status, created_at);
 CREATE INDEX jobs_by_finish ON jobs (finished_at);
 """
+
+
+# From one version to the next; a folder is brought up to date when it is opened.
+_MIGRATIONS = {
+    1: (
+        "ALTER TABLE jobs ADD COLUMN level TEXT NOT NULL DEFAULT 'homomorphic'",
+        "ALTER TABLE jobs ADD COLUMN purpose TEXT",
+        "ALTER TABLE jobs ADD COLUMN consent TEXT",
+    ),
+}
 
 
 class Database:
@@ -87,7 +100,13 @@ class Database:
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            elif version != SCHEMA_VERSION:
+                return
+            while version in _MIGRATIONS:
+                for statement in _MIGRATIONS[version]:
+                    connection.execute(statement)
+                version += 1
+                connection.execute(f"PRAGMA user_version = {version}")
+            if version != SCHEMA_VERSION:
                 raise SafelightError(
                     f"the data folder has format {version}, this release reads {SCHEMA_VERSION}",
                     hint="use the release that wrote it, or an empty folder",

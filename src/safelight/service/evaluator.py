@@ -6,6 +6,7 @@ process stopped is queued again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -15,17 +16,20 @@ from functools import partial
 from safelight.circuit.program import Program
 from safelight.engine.base import Engine, PreparedProgram, Progress
 from safelight.errors import CancelledError, MissingKeyError, ProgramError, WireError
+from safelight.service.gate import Asked, Gate
 from safelight.service.job import Job
 from safelight.service.key_cache import KeyCache
 from safelight.service.limits import Limits
 from safelight.service.logs import Log
 from safelight.service.metrics import Metrics
+from safelight.service.model_levels import ModelLevels
 from safelight.service.progress_board import ProgressBoard
 from safelight.service.refusals import Refusal
 from safelight.service.served_model import Catalogue
 from safelight.service.signing import Signer
 from safelight.service.stored_messages import read_request, signed_result
 from safelight.service.stores import Stores
+from safelight.vault.access.requests import ModelResource
 
 # A worker looks for jobs this often even if nobody wakes it.
 _IDLE_S = 1.0
@@ -52,6 +56,9 @@ class Evaluator:
         limits: Workers, timeout, size of the key cache.
         log: For what happens to jobs.
         metrics: For how long it takes.
+        gate: Decides once more when a job starts, as a consent may have ended while it waited,
+            and records what was computed.
+        levels: Minimum levels of the models.
     """
 
     def __init__(
@@ -64,6 +71,8 @@ class Evaluator:
         limits: Limits,
         log: Log,
         metrics: Metrics,
+        gate: Gate,
+        levels: ModelLevels,
     ) -> None:
         self.board = ProgressBoard()
         self._catalogue = catalogue
@@ -73,6 +82,8 @@ class Evaluator:
         self._limits = limits
         self._log = log
         self._metrics = metrics
+        self._gate = gate
+        self._levels = levels
         self._keys = KeyCache(stores.keysets, engine, limits.key_cache_bytes)
         self._prepared: dict[str, PreparedProgram] = {}
         self._prepare_lock = threading.Lock()
@@ -155,6 +166,8 @@ class Evaluator:
         except Exception as exc:  # noqa: BLE001 - a job may fail in any way, the service not
             failure = exc
             code = _failure_code(exc)
+            with contextlib.suppress(Refusal):  # a job that failed has nothing to hold back
+                self._record(job, code, None, None)
             self._stores.jobs.fail(job, code)
         finally:
             self._running.discard(job.id)
@@ -174,6 +187,7 @@ class Evaluator:
         )
 
     def _evaluate(self, job: Job) -> None:
+        self._decide(job)
         model = self._catalogue.model(job.model)
         prepared = self._prepare(model.program)
         request_path = self._stores.jobs.request_path(job.client_id, job.id)
@@ -192,7 +206,29 @@ class Evaluator:
             job_id=job.id,
             keys_digest=keyset.digest(model.requirements),
         )
+        self._record(job, "done", model.model_digest, result)
         self._stores.jobs.finish(job, result, hashlib.sha256(result).hexdigest(), evaluate_ms)
+
+    def _decide(self, job: Job) -> None:
+        resource = ModelResource(job.model, self._levels.minimum(job.model))
+        self._gate.decide(
+            Asked(job.client_id, "infer", resource, job.level, job.claims, job_id=job.id)
+        )
+
+    def _record(self, job: Job, code: str, model_digest: str | None, result: bytes | None) -> None:
+        """Records how a job ended, before anybody can fetch its result."""
+        private = {"request": bytes.fromhex(job.request_sha256)}
+        if result is not None:
+            private["result"] = hashlib.sha256(result).digest()
+        fields = {
+            "job_id": job.id,
+            "client_id": job.client_id,
+            "model": job.model,
+            "model_digest": model_digest,
+            "level": job.level,
+            "code": code,
+        }
+        self._gate.record("inference", fields, private)
 
     def _progress_of(self, job: Job) -> Progress:
         deadline = time.monotonic() + self._limits.job_timeout_s

@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from safelight.service.claims import NO_CLAIMS, Claims
+from safelight.vault.access.requests import Purpose
+from safelight.wire.levels import Level
+
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 FINISHED = ("done", "failed", "cancelled")
 
@@ -23,6 +27,8 @@ class NewJob:
     sha256: str
     bytes: int
     idempotency_key: str | None = None
+    level: Level = "homomorphic"
+    claims: Claims = NO_CLAIMS
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,14 @@ class Job:
     finished_at: float | None
     evaluate_ms: float | None
     result_sha256: str | None
+    level: Level = "homomorphic"
+    purpose: Purpose | None = None
+    consent: str | None = None
+
+    @property
+    def claims(self) -> Claims:
+        """What its client said when it submitted it."""
+        return Claims(self.purpose, self.consent)
 
     @property
     def queued_ms(self) -> float | None:

@@ -48,7 +48,8 @@ class JobStore:
             move_durably(incoming, self.request_path(new.client_id, job_id))
             connection.execute(
                 "INSERT INTO jobs (id, client_id, keyset_id, model, request_sha256, request_bytes,"
-                " idempotency_key, status, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?)",
+                " idempotency_key, status, created_at, level, purpose, consent)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?)",
                 (
                     job_id,
                     new.client_id,
@@ -58,6 +59,9 @@ class JobStore:
                     new.bytes,
                     new.idempotency_key,
                     time.time(),
+                    new.level,
+                    new.claims.purpose,
+                    new.claims.consent,
                 ),
             )
             return _read(connection, new.client_id, job_id), True

@@ -12,9 +12,11 @@ from typing import ParamSpec, TypeVar
 from starlette.requests import Request
 
 from safelight.service.evaluator import Evaluator
+from safelight.service.gate import Gate
 from safelight.service.limits import MAX_PARSERS
 from safelight.service.logs import Log
 from safelight.service.metrics import Metrics
+from safelight.service.model_levels import ModelLevels
 from safelight.service.rate_limit import RateLimit
 from safelight.service.served_model import Catalogue
 from safelight.service.settings import Settings
@@ -40,6 +42,8 @@ class Parts:
     log: Log
     metrics: Metrics
     rate_limit: RateLimit
+    gate: Gate
+    levels: ModelLevels
     # fixed threads, as each has its own database connection
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="store")

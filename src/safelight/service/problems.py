@@ -39,6 +39,16 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "digest-mismatch": (400, "the content does not have the digest announced", "send it again"),
     "truncated": (400, "the content is shorter than it must be", "send it again in full"),
     "unauthorized": (401, "a valid bearer token is required", "ask the operator for a token"),
+    "access-denied": (
+        403,
+        "the access rules do not allow this",
+        "ask the operator; name a purpose and the consent where the rules ask for them",
+    ),
+    "level-too-low": (
+        403,
+        "the model asks for a higher level of protection",
+        "ask at minimum_level or above; only the operator can lower it",
+    ),
     "not-found": (404, "there is nothing here", ""),
     "unknown-model": (404, "no model of that name is served", "list them at /v1/models"),
     "unknown-keyset": (404, "no key set of that id", "create one and upload its keys"),
@@ -80,6 +90,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "no served model has these parameters",
         "use the parameters of a model of /v1/models",
     ),
+    "level-not-served": (
+        422,
+        "the model is not served at this level of protection",
+        "ask at one of the levels that the model names",
+    ),
     "element-not-needed": (422, "no served model uses a key of this element", ""),
     "rate-limited": (429, "too many requests", "wait as long as Retry-After says"),
     "quota-keysets": (429, "no more key sets for this client", "delete one that is not used"),
@@ -87,6 +102,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "quota-jobs": (429, "too many inferences at once for this client", "await or delete some"),
     "quota-streams": (429, "too many event streams for this client", "close one, or poll"),
     "internal": (500, "the service failed", "try again later; the operator's log has the request"),
+    "audit-unavailable": (
+        503,
+        "the service cannot record what it does, and so does nothing",
+        "try again later; the operator must see to the audit log",
+    ),
     "shutting-down": (503, "the service is stopping", "try again shortly"),
 }
 

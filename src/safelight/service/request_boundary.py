@@ -40,6 +40,7 @@ class RequestBoundary:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send)
+        scope.setdefault("state", {})["request_id"] = exchange.request_id
         started = time.monotonic()
         failure: str | None = None
         try:

@@ -18,6 +18,7 @@ from safelight.engine.base import Engine
 from safelight.errors import InputError
 from safelight.service.app import build_app
 from safelight.service.engines import choose_engine
+from safelight.service.gate import open_gate
 from safelight.service.head_timeout import HeadTimeoutProtocol
 from safelight.service.limits import (
     KEEP_ALIVE_S,
@@ -64,7 +65,8 @@ def run_service(
     signer = load_signer(settings.data)
     if settings.local_token is not None:
         stores.clients.set_local(settings.local_token)
-    app = build_app(settings, models, engine, stores, signer, log=log)
+    gate = open_gate(settings, stores.clients, log)
+    app = build_app(settings, models, engine, stores, signer, log=log, gate=gate)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -99,6 +101,8 @@ def run_service(
         sys.stdout.write(json.dumps(ready) + "\n")
         sys.stdout.flush()
         log.write("started")
+        if not gate.has_rules:
+            log.write("no-access-rules", detail="every client with a token may do everything")
 
     _Server(config, on_ready=announce, on_stop=parts.evaluator.board.close).run([listener])
     log.write("stopped")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from safelight.errors import InputError
 from safelight.service.limits import Limits
+from safelight.service.model_levels import SERVED
+from safelight.wire.levels import Level
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,9 @@ class Settings:
         insecure_http: Allows plain HTTP on an address that is not loopback, where a proxy in
             front does TLS; tokens are readable on that part of the way.
         local_token: Token of the one client ``local``, for a service started by a command.
+        policies: Folder of access rules; None lets every client with a token do everything.
+        audit: Folder of the audit log; None keeps none.
+        minimum_levels: Model → lowest level of protection at which it may be asked.
         metrics_token: Token that opens the metrics where the address is not loopback.
     """
 
@@ -40,6 +46,9 @@ class Settings:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     insecure_http: bool = False
+    policies: Path | None = None
+    audit: Path | None = None
+    minimum_levels: Mapping[str, Level] = field(default_factory=dict)
     local_token: str | None = field(default=None, repr=False)
     metrics_token: str | None = field(default=None, repr=False)
 
@@ -50,6 +59,11 @@ class Settings:
             raise InputError("at least one worker and one thread are needed")
         if not self.limits.retention_s > 0:
             raise InputError("results must be kept for some time")
+        if any(level not in SERVED for level in self.minimum_levels.values()):
+            raise InputError(
+                "a service computes at the levels homomorphic and envelope only",
+                hint="obfuscated and plaintext are for the lab in this release",
+            )
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise InputError("a TLS certificate and its key are given together")
         if self.tls_certificate is None and not self.on_loopback and not self.insecure_http:

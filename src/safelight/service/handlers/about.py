@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from safelight.service.bearer_token import bearer_token
 from safelight.service.openapi import OPENAPI_BYTES
 from safelight.service.parts import parts_of
+from safelight.service.permission import permit
 from safelight.service.refusals import Refusal
 from safelight.service.version import VERSION
 
@@ -48,6 +49,7 @@ async def openapi(request: Request) -> Response:
 async def service(request: Request) -> Response:
     """The key that signs results, the version and the limits that hold for this client."""
     parts = parts_of(request)
+    await permit(request, "describe")
     limits = asdict(parts.settings.limits)
     for name in ("workers", "key_cache_bytes", "job_attempts"):  # the operator's own affair
         del limits[name]

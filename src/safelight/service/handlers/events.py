@@ -13,6 +13,7 @@ from safelight.service.handlers.inferences import job_json
 from safelight.service.job import FINISHED
 from safelight.service.limits import EVENT_KEEP_ALIVE_S, MAX_EVENT_STREAMS
 from safelight.service.parts import Parts, client_of, parts_of
+from safelight.service.permission import permit
 from safelight.service.refusals import Refusal
 
 
@@ -20,7 +21,8 @@ async def events(request: Request) -> Response:
     """A stream of ``progress`` events and one last ``done``, ``failed`` or ``cancelled``."""
     parts, client_id = parts_of(request), client_of(request)
     job_id = request.path_params["id"]
-    await parts.in_thread(parts.stores.jobs.get, client_id, job_id)
+    job = await parts.in_thread(parts.stores.jobs.get, client_id, job_id)
+    await permit(request, "retrieve", model=job.model, level=job.level, job_id=job.id)
     if parts.streams[client_id] >= MAX_EVENT_STREAMS:
         raise Refusal("quota-streams", retry_after_s=1)
     return StreamingResponse(

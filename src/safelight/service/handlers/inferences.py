@@ -13,6 +13,7 @@ from safelight.service.element_names import element_name
 from safelight.service.job import Job, NewJob
 from safelight.service.limits import MAX_IDEMPOTENCY_KEY_CHARS
 from safelight.service.parts import Parts, client_of, parts_of
+from safelight.service.permission import permit
 from safelight.service.refusals import Refusal
 from safelight.service.stored_messages import max_request_bytes, read_request
 from safelight.wire.content_digest import content_digest
@@ -28,6 +29,8 @@ async def submit(request: Request) -> Response:
         keyset_id = request.query_params["keyset"]
     except KeyError:
         raise Refusal("bad-request") from None
+    claims = await permit(request, "submit", model=model.name)
+    await permit(request, "infer", model=model.name)
     keyset = await parts.in_thread(parts.stores.keysets.get, client_id, keyset_id)
     if keyset.parameters_digest != model.parameters.digest.hex():
         raise Refusal("parameter-mismatch")
@@ -39,7 +42,10 @@ async def submit(request: Request) -> Response:
     async with received_body(request, parts.stores.incoming, max_bytes=limit) as body:
         async with parts.parsers:
             await parts.in_thread(lambda: read_request(body.path.read_bytes(), model))
-        new = NewJob(client_id, keyset_id, model.name, body.sha256, body.size, idempotency_key)
+        new = NewJob(
+            client_id, keyset_id, model.name, body.sha256, body.size, idempotency_key,
+            claims=claims,
+        )  # fmt: skip
         job, created = await parts.in_thread(parts.stores.jobs.submit, new, body.path)
     if created:
         parts.evaluator.notify()
@@ -53,16 +59,13 @@ async def submit(request: Request) -> Response:
 async def get_inference(request: Request) -> Response:
     """Status, progress and timings."""
     parts = parts_of(request)
-    job = await parts.in_thread(
-        parts.stores.jobs.get, client_of(request), request.path_params["id"]
-    )
-    return JSONResponse(job_json(parts, job))
+    return JSONResponse(job_json(parts, await _retrieved(request)))
 
 
 async def get_result(request: Request) -> Response:
     """The signed result, as often as asked until it expires or is deleted."""
     parts, client_id = parts_of(request), client_of(request)
-    job = await parts.in_thread(parts.stores.jobs.get, client_id, request.path_params["id"])
+    job = await _retrieved(request)
     if job.status in ("queued", "running"):
         raise Refusal("not-finished", members={"inference_status": job.status})
     if job.status != "done" or job.result_sha256 is None:
@@ -79,6 +82,7 @@ async def get_result(request: Request) -> Response:
 async def delete_inference(request: Request) -> Response:
     """Cancels an open inference (its job is answered) or forgets a finished one (204)."""
     parts, client_id = parts_of(request), client_of(request)
+    await _retrieved(request)
     job = await parts.in_thread(
         parts.stores.jobs.cancel_or_delete, client_id, request.path_params["id"]
     )
@@ -86,6 +90,16 @@ async def delete_inference(request: Request) -> Response:
         return Response(status_code=204)
     parts.evaluator.cancel(job.id)
     return JSONResponse(job_json(parts, job))
+
+
+async def _retrieved(request: Request) -> Job:
+    """The client's job, if the rules let it have what is its own."""
+    parts = parts_of(request)
+    job = await parts.in_thread(
+        parts.stores.jobs.get, client_of(request), request.path_params["id"]
+    )
+    await permit(request, "retrieve", model=job.model, level=job.level, job_id=job.id)
+    return job
 
 
 def job_json(parts: Parts, job: Job) -> dict[str, Any]:
@@ -102,6 +116,7 @@ def job_json(parts: Parts, job: Job) -> dict[str, Any]:
         "status": job.status,
         "code": job.code,
         "model": job.model,
+        "level": job.level,
         "keyset": job.keyset_id,
         "request_sha256": job.request_sha256,
         "progress": progress,

@@ -13,6 +13,7 @@ from safelight.service.element_names import element_name, element_of
 from safelight.service.keysets import StoredKey
 from safelight.service.limits import MAX_JSON_BYTES
 from safelight.service.parts import client_of, parts_of
+from safelight.service.permission import permit
 from safelight.service.refusals import Refusal
 from safelight.service.stored_messages import max_key_bytes, read_key
 from safelight.wire.canonical_json import parse_json
@@ -22,6 +23,7 @@ from safelight.wire.content_digest import content_digest
 async def create_keyset(request: Request) -> Response:
     """A new, empty key set for the parameters of a served model."""
     parts = parts_of(request)
+    await permit(request, "submit")
     digest = _parameters_digest(await received_json(request))
     parts.catalogue.parameters(digest)
     keyset_id = await parts.in_thread(parts.stores.keysets.create, client_of(request), digest)
@@ -35,6 +37,7 @@ async def create_keyset(request: Request) -> Response:
 async def list_keysets(request: Request) -> Response:
     """Ids of this client's key sets."""
     parts = parts_of(request)
+    await permit(request, "retrieve")
     ids = await parts.in_thread(parts.stores.keysets.of_client, client_of(request))
     return JSONResponse({"keysets": ids})
 
@@ -42,6 +45,7 @@ async def list_keysets(request: Request) -> Response:
 async def get_keyset(request: Request) -> Response:
     """The keys that are present, and those that ``?model=`` still needs."""
     parts = parts_of(request)
+    await permit(request, "retrieve")
     keyset = await parts.in_thread(
         parts.stores.keysets.get, client_of(request), request.path_params["id"]
     )
@@ -71,6 +75,7 @@ async def get_keyset(request: Request) -> Response:
 async def put_key(request: Request) -> Response:
     """Takes one key: streamed to disk, parsed strictly, then made visible at once."""
     parts = parts_of(request)
+    await permit(request, "submit")
     client_id, keyset_id = client_of(request), request.path_params["id"]
     keyset = await parts.in_thread(parts.stores.keysets.get, client_id, keyset_id)
     parameters = parts.catalogue.parameters(keyset.parameters_digest)
@@ -97,6 +102,7 @@ async def put_key(request: Request) -> Response:
 async def delete_keyset(request: Request) -> Response:
     """Forgets a key set; refused while an inference needs it."""
     parts = parts_of(request)
+    await permit(request, "submit")
     await parts.in_thread(
         parts.stores.keysets.delete, client_of(request), request.path_params["id"]
     )

@@ -9,23 +9,29 @@ from starlette.responses import JSONResponse, Response
 
 from safelight.service.element_names import element_name
 from safelight.service.keysets import needed_levels
+from safelight.service.model_levels import ModelLevels
 from safelight.service.parts import parts_of
+from safelight.service.permission import permit
 from safelight.service.served_model import ServedModel
 from safelight.wire.keys import RELINEARIZATION
 
 
 async def list_models(request: Request) -> Response:
-    """Name, version and parameters of every model."""
-    return JSONResponse({"models": [_summary(model) for model in parts_of(request).catalogue]})
+    """Name, version, levels and parameters of every model."""
+    await permit(request, "describe")
+    parts = parts_of(request)
+    return JSONResponse({"models": [_summary(model, parts.levels) for model in parts.catalogue]})
 
 
 async def get_model(request: Request) -> Response:
     """All that a client needs of one model."""
-    model = parts_of(request).catalogue.model(request.path_params["name"])
+    parts = parts_of(request)
+    model = parts.catalogue.model(request.path_params["name"])
+    await permit(request, "describe", model=model.name)
     levels = needed_levels(model.requirements)
     relinearization = levels.pop(RELINEARIZATION, None)
     return JSONResponse(
-        _summary(model)
+        _summary(model, parts.levels)
         | {
             "signature": model.signature,
             "parameters": {
@@ -45,12 +51,14 @@ async def get_model(request: Request) -> Response:
     )
 
 
-def _summary(model: ServedModel) -> dict[str, Any]:
+def _summary(model: ServedModel, levels: ModelLevels) -> dict[str, Any]:
     return {
         "name": model.name,
         "version": model.version,
         "model_digest": model.model_digest,
         "program_digest": model.program_digest,
         "parameters_digest": model.parameters.digest.hex(),
-        "protection_level": "homomorphic",
+        "protection_level": levels.levels(model.name)[0],
+        "levels": levels.levels(model.name),
+        "minimum_level": levels.minimum(model.name),
     }

@@ -42,6 +42,7 @@ TEXT_FIELDS: Final = frozenset(
         "model",
         "model_digest",
         "level",
+        "purpose",
         "decision",
         "code",
     }

@@ -86,6 +86,11 @@ class AuditLog:
         return self._frontier.size
 
     @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self._folder.path
+
+    @property
     def verifier_key(self) -> VerifierKey:
         """The public key, for readers to pin."""
         return key_of(self._name, self._key)
