@@ -5,7 +5,9 @@ import { fromHex, sha256, toHex, type Bytes } from "../core/bytes.ts";
 import { type Parameters } from "../core/ckks/parameters.ts";
 import { PortalError, serviceError } from "../core/errors.ts";
 import { findingOf, type Finding } from "../core/model/finding.ts";
-import { pack, probabilities, unpack } from "../core/model/signature.ts";
+import { heatmapOf } from "../core/model/heatmap.ts";
+import { logitsOf, probabilities } from "../core/model/outputs.ts";
+import { pack, unpackNumbers } from "../core/model/signature.ts";
 import { Api } from "../core/service/api.ts";
 import { type Job, type KeyNeed, type ModelInfo } from "../core/service/answers.ts";
 import { ciphertextLength } from "../core/wire/ciphertext.ts";
@@ -254,9 +256,12 @@ export class Session {
     const { statement, ciphertext } = await openResult(result, fromHex(serviceKey), ticket);
     const scale = signature.outputScale;
     const slots = await this.crypto.decrypt(parameters.digestHex, ciphertext, scale);
-    const findings = unpack(signature, slots, ticket.records).map((logits) =>
-      findingOf(signature.outputs, probabilities(signature.outputs, logits)),
-    );
+    const { outputs } = signature;
+    const findings = unpackNumbers(signature, slots, ticket.records).map((numbers) => {
+      const found = probabilities(outputs, logitsOf(outputs, numbers));
+      const heatmap = heatmapOf(outputs, numbers, found);
+      return { ...findingOf(outputs, found), ...(heatmap === null ? {} : { heatmap }) };
+    });
     slots.fill(0);
     const decrypted = performance.now();
     // the service forgets the finished job at once; nothing that is decrypted decides this

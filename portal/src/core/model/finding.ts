@@ -1,6 +1,7 @@
 // What a person gets: a finding with coarse probabilities (docs/adr/0011-coarse-answers.md).
 
-import { type Outputs } from "./signature.ts";
+import { type Heatmap } from "./heatmap.ts";
+import { kindOf, type Outputs } from "./outputs.ts";
 
 export interface Finding {
   finding: string;
@@ -8,7 +9,11 @@ export interface Finding {
   probability: number;
   probabilities: Record<string, number>;
   threshold: number;
+  heatmap?: Heatmap;
 }
+
+/** What is said where none of several findings reaches the operating point. */
+const NO_FINDING = "no finding";
 
 /** Three decimals, half to even as NumPy rounds: exact decrypted floats must not be shared. */
 export function coarse(probability: number): number {
@@ -19,18 +24,29 @@ export function coarse(probability: number): number {
   return (up ? down + 1 : down) / 1000;
 }
 
-/** Two classes: by the operating point on the positive one. More: the most probable. */
+/**
+ * Two classes: by the operating point on the positive one. One of several: the most probable. Several
+ * at once: all that reach the operating point.
+ */
+function decided(outputs: Outputs, probabilities: readonly number[]): string {
+  const { classes, threshold } = outputs;
+  const kind = kindOf(outputs);
+  if (kind === "multilabel") {
+    const found = classes.filter((_, i) => probabilities[i]! >= threshold);
+    return found.join(", ") || NO_FINDING;
+  }
+  if (kind === "binary") {
+    const positive = classes.indexOf(outputs.positive);
+    return classes[probabilities[positive]! >= threshold ? positive : 1 - positive]!;
+  }
+  return classes[probabilities.indexOf(Math.max(...probabilities))]!;
+}
+
 export function findingOf(outputs: Outputs, probabilities: readonly number[]): Finding {
   const positive = outputs.classes.indexOf(outputs.positive);
-  const decided =
-    outputs.classes.length === 2
-      ? probabilities[positive]! >= outputs.threshold
-        ? positive
-        : 1 - positive
-      : probabilities.indexOf(Math.max(...probabilities));
   const rounded = probabilities.map(coarse);
   return {
-    finding: outputs.classes[decided]!,
+    finding: decided(outputs, probabilities),
     positive: outputs.positive,
     probability: rounded[positive]!,
     probabilities: Object.fromEntries(outputs.classes.map((name, i) => [name, rounded[i]!])),

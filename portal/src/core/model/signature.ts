@@ -3,6 +3,7 @@
 import { checkedParameters, maxLevel, slotsOf, type Parameters } from "../ckks/parameters.ts";
 import { inputError, serviceError } from "../errors.ts";
 import { Preprocessing } from "../imaging/preprocessing.ts";
+import { areSound, logitsOf, numbersOf, type Outputs } from "./outputs.ts";
 
 /** `count` slots from `slot` on hold elements from `element` on. */
 export interface SlotRun {
@@ -11,14 +12,6 @@ export interface SlotRun {
   element: number;
   elementStep: number;
   count: number;
-}
-
-export interface Outputs {
-  classes: string[];
-  activation: "sigmoid" | "softmax";
-  positive: string;
-  threshold: number;
-  temperature: number;
 }
 
 export interface Signature {
@@ -73,6 +66,7 @@ export async function readSignature(data: unknown): Promise<Signature> {
         positive: text(fields.outputs.positive),
         threshold: number(fields.outputs.threshold),
         temperature: number(fields.outputs.temperature),
+        mapShape: list(fields.outputs.map_shape ?? []).map(integer),
       },
     };
   } catch (error) {
@@ -98,8 +92,6 @@ function isSound(signature: Signature): boolean {
       const element = run.element + run.elementStep * i;
       return inSlots(run.slot + run.slotStep * i) && element >= 0 && element < size;
     });
-  const logits = signature.outputSlots.length;
-  const classes = outputs.classes.length;
   return (
     inputShape.length > 0 &&
     inputShape.length <= 3 &&
@@ -117,15 +109,8 @@ function isSound(signature: Signature): boolean {
     signature.inputSlots.reduce((sum, run) => sum + run.count, 0) <= slots &&
     signature.inputSlots.every(runFits) &&
     signature.outputSlots.every(inSlots) &&
-    new Set(outputs.classes).size === classes &&
-    outputs.classes.includes(outputs.positive) &&
-    (outputs.activation === "sigmoid"
-      ? logits === 1 && classes === 2
-      : outputs.activation === "softmax" && logits === classes && classes > 1) &&
-    outputs.threshold > 0 &&
-    outputs.threshold < 1 &&
-    outputs.temperature > 1e-6 &&
-    outputs.temperature < 1e6
+    areSound(outputs) &&
+    signature.outputSlots.length === numbersOf(outputs)
   );
 }
 
@@ -160,28 +145,22 @@ export function pack(signature: Signature, inputs: readonly Float64Array[]): Flo
   return slots;
 }
 
-/** Logits of each record from decrypted slots. */
-export function unpack(signature: Signature, slots: Float64Array, records: number): number[][] {
+/** The numbers of each record in decrypted slots: logits, or shares of class-activation maps. */
+export function unpackNumbers(
+  signature: Signature,
+  slots: Float64Array,
+  records: number,
+): number[][] {
   return Array.from({ length: records }, (_, record) =>
     signature.outputSlots.map((slot) => slots[slot + record * signature.recordStep]!),
   );
 }
 
-/** Probability of each class, in the order of `outputs.classes`. */
-export function probabilities(outputs: Outputs, logits: readonly number[]): number[] {
-  const scaled = logits.map((logit) =>
-    Math.min(Math.max(logit / outputs.temperature, -500), 500),
+/** Logits of each record from decrypted slots; maps are averaged. */
+export function unpack(signature: Signature, slots: Float64Array, records: number): number[][] {
+  return unpackNumbers(signature, slots, records).map((numbers) =>
+    logitsOf(signature.outputs, numbers),
   );
-  if (outputs.activation === "sigmoid") {
-    const positive = 1 / (1 + Math.exp(-scaled[0]!));
-    return outputs.classes[0] === outputs.positive
-      ? [positive, 1 - positive]
-      : [1 - positive, positive];
-  }
-  const largest = Math.max(...scaled);
-  const exponents = scaled.map((logit) => Math.exp(logit - largest));
-  const total = exponents.reduce((sum, value) => sum + value, 0);
-  return exponents.map((value) => value / total);
 }
 
 function slotRun(value: unknown): SlotRun {

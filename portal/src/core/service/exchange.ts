@@ -2,7 +2,7 @@
 //
 // Security: nothing that follows from a decryption goes through here.
 
-import { sha256, toBase64, toHex, type Bytes } from "../bytes.ts";
+import { concat, sha256, toBase64, toHex, type Bytes } from "../bytes.ts";
 import { PortalError, serviceError } from "../errors.ts";
 
 const MAX_JSON_BYTES = 4 * 2 ** 20;
@@ -152,6 +152,17 @@ async function readAnswer(
   maxBytes: number,
 ): Promise<{ bytes: Bytes; headers: Headers }> {
   const limit = response.ok ? maxBytes : MAX_JSON_BYTES;
+  // no browser reads on behind an announced length, so what fits may be taken at once
+  const announced = response.headers.get("Content-Length");
+  const fits = announced !== null && Number(announced) <= limit;
+  const bytes = fits
+    ? new Uint8Array(await response.arrayBuffer())
+    : await readBounded(response, limit);
+  if (!response.ok) throw refusal(response.status, bytes);
+  return { bytes, headers: response.headers };
+}
+
+async function readBounded(response: Response, limit: number): Promise<Bytes> {
   const parts: Uint8Array[] = [];
   let size = 0;
   const reader = response.body?.getReader();
@@ -165,14 +176,7 @@ async function readAnswer(
     }
     parts.push(value);
   }
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  if (!response.ok) throw refusal(response.status, bytes);
-  return { bytes, headers: response.headers };
+  return concat(...parts);
 }
 
 export function refusal(status: number, body: Uint8Array): PortalError {
