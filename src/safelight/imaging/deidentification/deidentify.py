@@ -162,21 +162,26 @@ def _drop_comments(dataset: Dataset, report: DeidentificationReport) -> None:
 
 def _write(dataset: Dataset) -> bytes:
     old = getattr(dataset, "file_meta", None) or FileMetaDataset()
-    syntax = UID(old.get("TransferSyntaxUID", ""))
-    if not syntax:
-        implicit, little = dataset.original_encoding
-        syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-        if little is False:
-            syntax = ExplicitVRBigEndian
     # nothing of the old group 2: it may name application entities and hold private information
     meta = FileMetaDataset()
-    meta.TransferSyntaxUID = syntax
-    meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "")
-    meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "")
-    meta.ImplementationClassUID = IMPLEMENTATION_UID
+    stated = UID(old.get("TransferSyntaxUID", ""))
+    meta.TransferSyntaxUID = stated or _syntax_as_read(dataset)
+    meta.MediaStorageSOPClassUID = UID(dataset.SOPClassUID)
+    meta.MediaStorageSOPInstanceUID = UID(dataset.SOPInstanceUID)
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
     meta.ImplementationVersionName = _IMPLEMENTATION_NAME
     dataset.file_meta = meta
     dataset.preamble = bytes(128)
     out = io.BytesIO()
     dataset.save_as(out, enforce_file_format=True)
     return out.getvalue()
+
+
+def _syntax_as_read(dataset: Dataset) -> UID:
+    """Of a file that does not state its transfer syntax."""
+    implicit, little = dataset.original_encoding
+    if implicit:
+        return ImplicitVRLittleEndian
+    if little is False:
+        return ExplicitVRBigEndian
+    return ExplicitVRLittleEndian

@@ -26,6 +26,7 @@ from safelight.imaging.deidentification.safe_private import is_safe_private
 _STANDARD_UID_ROOT = "1.2.840.10008."
 _TEXT_VRS = frozenset(["LO", "LT", "SH", "ST", "UC", "UT"])
 _GRAPHIC_GROUPS = (0x5000, 0x6000)  # curves and overlays repeat in even groups up to …1E
+_FIRST_GROUP = 0x0008  # commands and file meta information are not for data sets
 _TRAILING_PADDING = 0xFFFCFFFC
 _MAX_DEPTH = 64
 
@@ -72,7 +73,8 @@ class Walk:
             self._private(dataset, tag, path)
             return
         is_graphic = any(base <= tag.group <= base + 0x1E for base in _GRAPHIC_GROUPS)
-        if is_graphic or tag.element == 0 or tag == _TRAILING_PADDING:
+        is_foreign = tag.group < _FIRST_GROUP or tag.element == 0 or tag == _TRAILING_PADDING
+        if is_graphic or is_foreign:
             self._remove(dataset, tag, path)
             return
         try:
