@@ -44,12 +44,15 @@ class Teacher(nn.Module):  # type: ignore[misc]
         channels: Of the input images.
         width: Channels after the stem; doubled twice.
         outputs: Number of logits.
+        stride: Of the stem: larger for larger images.
     """
 
-    def __init__(self, channels: int = 1, width: int = 24, outputs: int = 1) -> None:
+    def __init__(
+        self, channels: int = 1, width: int = 24, outputs: int = 1, stride: int = 2
+    ) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(channels, width, 5, stride=2, padding=2, bias=False),
+            nn.Conv2d(channels, width, 5, stride=stride, padding=2, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(),
             ResidualBlock(width, width, 1),
