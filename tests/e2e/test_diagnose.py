@@ -113,6 +113,31 @@ def test_evaluation_of_radiographs(data_dir: Path) -> None:
     assert found["max_probability_difference"] <= 1e-3
 
 
+def test_a_heatmap_beside_the_same_probability(tmp_path: Path) -> None:
+    image = tmp_path / "Doe^Jane.png"
+    PIL.Image.fromarray(chest(os.environ.get("SAFELIGHT_DATA"))).save(image)
+    folder = tmp_path / "new" / "maps"
+    mapped = safelight(
+        "diagnose", image, "--model", "cxr-pneumonia-28-map", "--heatmap", folder, "--json"
+    ).document("diagnose")["diagnoses"][0]
+    assert [path.name for path in folder.iterdir()] == ["heatmap-001.png"]
+    assert mapped["heatmap"] == str(folder / "heatmap-001.png")
+    assert {"map", "maps"}.isdisjoint(mapped)
+    model = load_model("cxr-pneumonia-28-map")
+    signature = compiled_model("cxr-pneumonia-28-map")[1].signature
+    values = load_inputs(signature, [image])[0][1]
+    logit = evaluate(model.graph, values[None])[0, 0]
+    clear = 1 / (1 + np.exp(-logit / model.meaning.outputs.temperature))
+    assert mapped["probability"] == pytest.approx(clear, abs=2e-3)
+
+
+def test_no_heatmap_of_a_model_without_one(tmp_path: Path) -> None:
+    table = load_model("wdbc-logistic").folder / "held_out.csv"
+    done = safelight("diagnose", table, "--model", "wdbc-logistic", "--heatmap", tmp_path / "x")
+    assert "gives no class-activation map" in done.refusal()
+    assert not (tmp_path / "x").exists()
+
+
 def test_records_of_a_table(tmp_path: Path) -> None:
     data = held_out(load_model("wdbc-logistic"))
     names = load_model("wdbc-logistic").description["features"]

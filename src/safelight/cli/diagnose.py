@@ -11,6 +11,7 @@ from safelight.cli.console import RESEARCH_ONLY, milliseconds, print_json, watch
 from safelight.client.diagnosis import LEVEL, Diagnosis
 from safelight.client.heatmaps import check_has_maps, write_heatmap
 from safelight.errors import InputError
+from safelight.models.registry import load_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Diagnoses every input."""
     with watcher() as watch, open_client(arguments, (arguments.model,), watch) as client:
-        signature = client.model(arguments.model).signature
+        # an own service also takes a model's folder; it serves it by its name
+        name = arguments.model if arguments.server else load_model(arguments.model).name
+        signature = client.model(name).signature
         if arguments.heatmap is not None:
             check_has_maps(signature)
             _make(arguments.heatmap)
-        both = list(client.diagnose_with_maps(arguments.model, arguments.paths))
+        both = list(client.diagnose_with_maps(name, arguments.paths))
     pictures = [
         None
         if arguments.heatmap is None or heatmap is None

@@ -120,7 +120,7 @@ def _legend(
     colour = np.where(strength[None] >= 0, *(_planes(c) for c in (_FOR, _AGAINST)))
     sheet.paste(_picture(0.5 * (1 - opacity) + colour * opacity), (left, top))
     scale, small = heatmap.full_scale, _font(13)
-    for part, text in ((0.0, f"+{scale:g}"), (0.5, "0"), (1.0, f"−{scale:g}")):
+    for part, text in ((0.0, f"+{scale:g}"), (0.5, "0"), (1.0, f"-{scale:g}")):
         draw.text((left + _BAR + 8, top + part * length - 8), text, fill=_INK, font=small)
     draw.text((left, _GAP), f"for {_short(heatmap.finding)}", fill=_INK, font=small)
     draw.text((left, _GAP + 17), "log-odds", fill=_MUTED, font=small)

@@ -84,12 +84,12 @@ def write_heatmap(
     The number stands for the input's place among those given: names of files may be those of
     patients.
     """
+    height, width = heatmap.levels.shape
     caption = (
         f"{found.finding}: probability of {found.positive} {found.probability:.3f} "
         f"(operating point {found.threshold:.3f})",
-        f"{found.model} {found.version}, {found.level}: image and answer were encrypted for the "
-        "service",
-        f"{heatmap.levels.shape[0]} × {heatmap.levels.shape[1]} map, coarse on purpose. "
+        f"{found.model} {found.version}, protection {found.level}: the service saw ciphertext only",
+        f"What the model went by, not where the disease is; {height} by {width} places, rounded. "
         f"{RESEARCH_ONLY}",
     )
     path = folder / f"heatmap-{number:03}.png"
