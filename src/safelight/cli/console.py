@@ -28,6 +28,10 @@ _LABELS = {
     "start": "starting the service",
     "audit": "checking entries",
     "leakage": "looking at representations",
+    "membership: controls": "training control networks",
+    "membership: regular": "training regular networks",
+    "membership: served": "training reference networks",
+    "membership: ciphertext": "encrypting requests",
 }
 
 

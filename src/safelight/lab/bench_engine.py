@@ -64,7 +64,8 @@ class Bench:
         self.keys = _native.Keys(self.context)
         self.relin = seal.RelinKeys()
         generator.create_relin_keys(self.relin)
-        self.keys.set_relinearization(level, seal_format.read_key(seal_format.saved(self.relin), 0))
+        residues = seal_format.read_key(seal_format.saved(self.relin), 0)
+        self.keys.set_relinearization(_native.Key(self.context, 1, level, residues))
         self.elements = [self.parameters.galois_element(step) for step in STEPS]
         self.galois: dict[int, Any] = {}
         for element in self.elements:
@@ -72,7 +73,7 @@ class Bench:
             generator.create_galois_keys([element], galois)
             self.galois[element] = galois
             residues = seal_format.read_key(seal_format.saved(galois), (element - 1) // 2)
-            self.keys.add_galois(element, level, residues)
+            self.keys.add_galois(_native.Key(self.context, element, level, residues))
         self.plain = seal.Plaintext()
         values = np.random.default_rng(0).uniform(-1, 1, n // 2)
         self.encoder.encode(values.tolist(), 2.0**30, self.plain)

@@ -1,0 +1,218 @@
+"""Membership inference: was this record among those the model was trained on?
+
+Scores only; `safelight.lab.shadow_models` trains what they need. Every attack gives one score a
+record, larger for "member", from what an attacker sees: the target's probability of the record's
+true class and that of reference models of the attacker's own, trained on known records.
+
+**Source**: Yeom et al. 2018 (threshold); Carlini et al. 2022, "Membership inference attacks from
+first principles", section V (LiRA online and offline); Zarifzadeh et al. 2024, "Low-cost
+high-power membership inference attacks", equation 2 and appendix B (RMIA).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.errors import InputError
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+_SMALLEST = 1e-7  # probabilities are kept this far from 0 and 1, so that logits stay finite
+_OFFLINE_SHARE = 0.3
+"""RMIA offline: how the mean over models without a record is scaled up (the paper's ``a``)."""
+FALSE_POSITIVE_RATES = (0.01, 0.001)
+FEWEST_EACH = 50
+"""Members and non-members: with fewer, no rate of 1 % can be told from 0 or 4 %."""
+
+
+def logit(probability: FloatArray) -> FloatArray:
+    """The logit of probabilities, clipped away from 0 and 1 (Carlini et al., section VI-A)."""
+    clipped = np.clip(probability, _SMALLEST, 1 - _SMALLEST)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))
+
+
+def confidence(target: FloatArray) -> FloatArray:
+    """The target's probability of the true class: members tend to be better fitted.
+
+    Args:
+        target: ``[records]``.
+    """
+    return target.copy()
+
+
+def lira_online(target: FloatArray, shadows: FloatArray, inside: BoolArray) -> FloatArray:
+    """Likelihood ratio of two normals a record: models with it against models without it.
+
+    Args:
+        target: The target's probability of the true class, ``[records]``.
+        shadows: The same of each reference model, ``[models, records]``.
+        inside: Whether the model was trained on the record, ``[models, records]``.
+
+    Raises:
+        InputError: A record that all models, or none, were trained on.
+    """
+    values, found = logit(shadows), logit(target)
+    with_mean, with_spread = _moments(values, inside)
+    out_mean, out_spread = _moments(values, ~inside)
+    return _log_normal(found, with_mean, with_spread) - _log_normal(found, out_mean, out_spread)
+
+
+def lira_offline(target: FloatArray, shadows: FloatArray, inside: BoolArray) -> FloatArray:
+    """One-sided test against models without the record: no model of the attacker's knows it.
+
+    Args and errors as of `lira_online`.
+    """
+    out_mean, out_spread = _moments(logit(shadows), ~inside)
+    return np.asarray((logit(target) - out_mean) / out_spread)
+
+
+def rmia(
+    target: FloatArray,
+    shadows: FloatArray,
+    inside: BoolArray,
+    population: FloatArray,
+    population_shadows: FloatArray,
+    *,
+    gamma: float = 1.0,
+) -> FloatArray:
+    """Relative membership: against what share of the population the record's ratio wins.
+
+    Args:
+        target: ``[records]``, probabilities of the true class.
+        shadows: ``[models, records]``.
+        inside: ``[models, records]``; only models without a record are used (offline).
+        population: The target's probabilities of other records' true classes, ``[others]``.
+        population_shadows: ``[models, others]``, of models not trained on them.
+        gamma: By which factor the record's ratio has to win.
+    """
+    outside = np.where(inside, np.nan, shadows)
+    mean_out = np.nanmean(outside, axis=0)
+    ratio = target / _marginal(mean_out)
+    others = population / _marginal(population_shadows.mean(axis=0))
+    return np.asarray((ratio[:, None] > gamma * others[None]).mean(axis=1))
+
+
+def _marginal(mean_out: FloatArray) -> FloatArray:
+    """Pr(x) from models without x alone: half of ((1 + a) p_out + (1 - a))."""
+    return np.asarray(0.5 * ((1 + _OFFLINE_SHARE) * mean_out + (1 - _OFFLINE_SHARE)))
+
+
+def _moments(values: FloatArray, chosen: BoolArray) -> tuple[FloatArray, FloatArray]:
+    counts = chosen.sum(axis=0)
+    if counts.min() < 1:
+        raise InputError(
+            f"{int((counts < 1).sum())} records have no reference model on one side",
+            hint="train more reference models; 16 give every record both sides",
+        )
+    mean = np.where(chosen, values, 0).sum(axis=0) / counts
+    squares = np.where(chosen, (values - mean) ** 2, 0)
+    # few models: one spread for all records is steadier than one each (section VI-C)
+    spread = (
+        np.sqrt(squares.sum(axis=0) / np.maximum(counts - 1, 1))
+        if counts.min() >= 32
+        else np.full(mean.shape, math.sqrt(squares.sum() / max(int((counts - 1).sum()), 1)))
+    )
+    return mean, np.maximum(spread, 1e-6)
+
+
+def _log_normal(values: FloatArray, mean: FloatArray, spread: FloatArray) -> FloatArray:
+    return np.asarray(-(((values - mean) / spread) ** 2) / 2 - np.log(spread))
+
+
+@dataclass(frozen=True)
+class AttackSuccess:
+    """How well scores tell members from the rest.
+
+    Args:
+        auc: Area under the ROC curve, 0.5 at chance.
+        auc_low: Lower end of its 95 % interval.
+        auc_high: Upper end.
+        balanced_accuracy: At the best threshold, which the attacker does not know: an upper bound.
+        true_positive_rates: At false-positive rates of `FALSE_POSITIVE_RATES`.
+        true_positive_lows: Lower ends of 95 % intervals over resampled records.
+        true_positive_highs: Upper ends.
+        members: How many.
+        others: How many non-members.
+    """
+
+    auc: float
+    auc_low: float
+    auc_high: float
+    balanced_accuracy: float
+    true_positive_rates: tuple[float, ...]
+    true_positive_lows: tuple[float, ...]
+    true_positive_highs: tuple[float, ...]
+    members: int
+    others: int
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether the interval of the AUC holds 0.5."""
+        return self.auc_low <= 0.5 <= self.auc_high
+
+
+def attack_success(
+    scores: FloatArray, members: BoolArray, *, seed: int = 0, resamples: int = 500
+) -> AttackSuccess:
+    """Rates of an attack with 95 % intervals from resampled records.
+
+    Args:
+        scores: Larger for "member", ``[records]``.
+        members: The truth, ``[records]``.
+        seed: Of the resampling.
+        resamples: How many.
+
+    Raises:
+        InputError: Fewer than 50 members or non-members.
+    """
+    inside, outside = scores[members], scores[~members]
+    if min(len(inside), len(outside)) < FEWEST_EACH:
+        raise InputError(
+            f"{len(inside)} members and {len(outside)} others are too few for an interval",
+            hint=f"give at least {FEWEST_EACH} of each",
+        )
+    rng = np.random.default_rng(seed)
+    drawn = np.array(
+        [
+            _rates(rng.choice(inside, len(inside)), rng.choice(outside, len(outside)))
+            for _ in range(resamples)
+        ]
+    )
+    low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
+    rates = _rates(inside, outside)
+    return AttackSuccess(
+        auc=rates[0],
+        auc_low=float(low[0]),
+        auc_high=float(high[0]),
+        balanced_accuracy=_balanced_accuracy(inside, outside),
+        true_positive_rates=tuple(rates[1:]),
+        true_positive_lows=tuple(map(float, low[1:])),
+        true_positive_highs=tuple(map(float, high[1:])),
+        members=len(inside),
+        others=len(outside),
+    )
+
+
+def _rates(inside: FloatArray, outside: FloatArray) -> list[float]:
+    """AUC, then the true-positive rate at each false-positive rate."""
+    ordered = np.sort(outside)
+    below = np.searchsorted(ordered, inside, side="left")
+    upto = np.searchsorted(ordered, inside, side="right")
+    found = [float((below + upto).mean() / 2 / len(outside))]
+    for rate in FALSE_POSITIVE_RATES:
+        # strictly above the threshold: ties count against the attacker
+        allowed = int(rate * len(outside))
+        found.append(float((inside > ordered[len(outside) - 1 - allowed]).mean()))
+    return found
+
+
+def _balanced_accuracy(inside: FloatArray, outside: FloatArray) -> float:
+    thresholds = np.unique(np.concatenate([inside, outside]))
+    hit = 1 - np.searchsorted(np.sort(inside), thresholds, side="left") / len(inside)
+    false = 1 - np.searchsorted(np.sort(outside), thresholds, side="left") / len(outside)
+    return float(((hit + 1 - false) / 2).max())
