@@ -37,6 +37,10 @@ inline void require_shape(const std::vector<size_t>& shape, const Words& array, 
 struct PyContext {
   std::shared_ptr<const Context> context;
 };
+struct PyKey {
+  std::shared_ptr<const Context> context;
+  std::shared_ptr<const SwitchKey> key;
+};
 struct PyKeys {
   explicit PyKeys(std::shared_ptr<const Context> c) : context(std::move(c)) {}
   PyKeys(PyKeys&&) = default;

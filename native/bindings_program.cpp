@@ -11,11 +11,12 @@ namespace {
 // Progress is not reported more often than this: taking Python's lock may have to wait.
 constexpr auto kProgressInterval = std::chrono::milliseconds(20);
 
-SwitchKey load_key(PyKeys& self, size_t level, uint64_t element, const Words& residues) {
+PyKey load_key(const PyContext& self, size_t level, uint64_t element, const Words& residues) {
   if (level > self.context->max_level()) throw std::invalid_argument("a level above the top");
   require_shape({level + 1, 2, level + 2, self.context->n}, residues, "a key-switching key");
   nb::gil_scoped_release release;
-  return load_switch_key(*self.context, level, element, residues.data(), self.keys.slab);
+  return {self.context, std::make_shared<const SwitchKey>(
+                            load_switch_key(*self.context, level, element, residues.data()))};
 }
 
 nb::object run_program(const Program& self, const PyKeys& keys, const Words& residues,
@@ -52,15 +53,25 @@ nb::object run_program(const Program& self, const PyKeys& keys, const Words& res
 }  // namespace
 
 void bind_keys(nb::module_& m) {
-  nb::class_<PyKeys>(m, "Keys", "The evaluation keys of one client, ready for use.")
+  nb::class_<PyKey>(m, "Key", "One key-switching key, ready for use; 1 is no rotation.")
+      .def("__init__", [](PyKey* self, const PyContext& c, uint64_t element, size_t level,
+                          const Words& residues) {
+        new (self) PyKey(load_key(c, level, element, residues));
+      })
+      .def_prop_ro("level", [](const PyKey& self) { return self.key->level; })
+      .def_prop_ro("nbytes", [](const PyKey& self) { return self.key->slab.size(); });
+
+  nb::class_<PyKeys>(m, "Keys", "The evaluation keys that a run may use; sets share keys.")
       .def("__init__", [](PyKeys* self, const PyContext& c) { new (self) PyKeys(c.context); })
       .def("set_relinearization",
-           [](PyKeys& self, size_t level, const Words& residues) {
-             self.keys.relinearization = load_key(self, level, 1, residues);
+           [](PyKeys& self, const PyKey& key) {
+             require_same(self.context, key.context);
+             self.keys.relinearization = key.key;
            })
       .def("add_galois",
-           [](PyKeys& self, uint64_t element, size_t level, const Words& residues) {
-             self.keys.galois.insert_or_assign(element, load_key(self, level, element, residues));
+           [](PyKeys& self, const PyKey& key) {
+             require_same(self.context, key.context);
+             self.keys.galois.insert_or_assign(key.key->element, key.key);
            })
       .def_prop_ro("nbytes", [](const PyKeys& self) { return self.keys.bytes(); })
       .def_prop_ro("relinearization_level",
@@ -71,7 +82,7 @@ void bind_keys(nb::module_& m) {
       .def_prop_ro("galois_levels", [](const PyKeys& self) {
         nb::dict levels;
         for (const auto& [element, key] : self.keys.galois) {
-          levels[nb::int_(element)] = nb::int_(key.level);
+          levels[nb::int_(element)] = nb::int_(key->level);
         }
         return levels;
       });

@@ -17,6 +17,7 @@ namespace safelight {
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kPage = 4096;
 constexpr size_t kCacheLine = 64;
 // What one program at N = 32768 needs at once, some times over; more goes back to the system.
 // AddressSanitizer sees more where nothing is reused or rounded up.
@@ -41,8 +42,7 @@ Store& store() {
 
 size_t rounded(size_t bytes) {
   if (kExact) return bytes;
-  const size_t unit = bytes >= kHugePage / 2 ? kHugePage : size_t{4096};
-  return (bytes + unit - 1) / unit * unit;
+  return (bytes + kPage - 1) / kPage * kPage;
 }
 
 void* allocate(size_t bytes) {
@@ -96,15 +96,15 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   return *this;
 }
 
+size_t Slab::room(size_t bytes) {
+  return (bytes + 2 * kCacheLine - 1) / kCacheLine * kCacheLine;
+}
+
 uint8_t* Slab::allocate(size_t bytes) {
-  const size_t size = (bytes + 2 * kCacheLine - 1) / kCacheLine * kCacheLine;
-  if (blocks_.empty() || used_ + size > blocks_.back().size()) {
-    blocks_.emplace_back(std::max(size, blocks_.empty() ? kHugePage : 2 * kHugePage));
-    used_ = 0;
-  }
-  uint8_t* piece = blocks_.back().bytes() + used_;
+  const size_t size = room(bytes);
+  if (used_ + size > block_.size()) throw std::bad_alloc();
+  uint8_t* piece = block_.bytes() + used_;
   used_ += size;
-  size_ += size;
   return piece;
 }
 

@@ -29,16 +29,20 @@ class Buffer {
   size_t size_ = 0;
 };
 
-// Pieces of a few large blocks, freed together: keys lie in huge pages that way.
+// Pieces of one block, freed together: keys and diagonals lie in huge pages that way.
 class Slab {
  public:
-  uint8_t* allocate(size_t bytes);  // aligned to a cache line; 64 bytes past it may be read
-  size_t size() const { return size_; }
+  Slab() = default;
+  explicit Slab(size_t bytes) : block_(bytes) {}
+  // What a piece takes of a slab.
+  static size_t room(size_t bytes);
+  // Aligned to a cache line; 64 bytes past it may be read. Throws std::bad_alloc when used up.
+  uint8_t* allocate(size_t bytes);
+  size_t size() const { return block_.size(); }
 
  private:
-  std::vector<Buffer> blocks_;
-  size_t used_ = 0;  // of the last block
-  size_t size_ = 0;  // of all pieces
+  Buffer block_;
+  size_t used_ = 0;
 };
 
 // Scratch of the calling thread, at least `words` long; `slot` (0 … 3) tells uses apart.

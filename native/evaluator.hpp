@@ -45,13 +45,14 @@ enum class Digits { centred, seal };
 struct SwitchKey {
   size_t level = 0;
   uint64_t element = 1;
+  Slab slab;
   std::vector<const uint8_t*> rows;  // q_0 … q_level, P: [group][digit][component][32]
 };
 
-// `residues`: [level + 1][2][level + 2][N] in SEAL's order, the special prime last. The key lives
-// in `slab`. Throws std::invalid_argument for a residue at or above its prime.
+// `residues`: [level + 1][2][level + 2][N] in SEAL's order, the special prime last. Throws
+// std::invalid_argument for a residue at or above its prime.
 SwitchKey load_switch_key(const Context& context, size_t level, uint64_t element,
-                          const uint64_t* residues, Slab& slab);
+                          const uint64_t* residues);
 
 // The digits of a polynomial, as coefficients. Modulo each prime of the extended basis they are
 // transformed when that row's turn comes and used while they are in the cache, by all rotations

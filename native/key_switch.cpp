@@ -18,7 +18,7 @@ size_t row_parts() { return threads() == 1 ? 1 : 4; }
 }  // namespace
 
 SwitchKey load_switch_key(const Context& context, size_t level, uint64_t element,
-                          const uint64_t* residues, Slab& slab) {
+                          const uint64_t* residues) {
   const size_t n = context.n, digits = level + 1, rows = level + 2;
   for (size_t i = 0; i < digits * 2 * rows; ++i) {
     const uint64_t q = context.moduli[context.prime_of_row(i % rows, level)].q;
@@ -30,11 +30,16 @@ SwitchKey load_switch_key(const Context& context, size_t level, uint64_t element
   SwitchKey key;
   key.level = level;
   key.element = element;
+  size_t room = 0;
+  for (size_t j = 0; j < rows; ++j) {
+    room += Slab::room(context.operand_bytes(context.prime_of_row(j, level), digits * 2 * n));
+  }
+  key.slab = Slab(room);
   const GaloisMap* map = element == 1 ? nullptr : &context.galois(element).map;
   for (size_t j = 0; j < rows; ++j) {
     const size_t prime = context.prime_of_row(j, level);
     const uint32_t bits = context.operand_bits(prime);
-    uint8_t* row = slab.allocate(context.operand_bytes(prime, digits * 2 * n));
+    uint8_t* row = key.slab.allocate(context.operand_bytes(prime, digits * 2 * n));
     key.rows.push_back(row);
     const size_t part_bytes = context.operand_bytes(prime, kGroup);
     const size_t group_stride = digits * 2 * part_bytes;

@@ -13,7 +13,13 @@ const SwitchKey& KeySet::rotation(uint64_t element) const {
   if (found == galois.end()) {
     throw std::invalid_argument("no key for Galois element " + std::to_string(element));
   }
-  return found->second;
+  return *found->second;
+}
+
+size_t KeySet::bytes() const {
+  size_t sum = relinearization ? relinearization->slab.size() : 0;
+  for (const auto& [element, key] : galois) sum += key->slab.size();
+  return sum;
 }
 
 LinearTransform::LinearTransform(const Context& context, size_t level, std::vector<uint64_t> babies,
@@ -35,14 +41,19 @@ LinearTransform::LinearTransform(const Context& context, size_t level, std::vect
     }
   }
   const size_t rows = level_ + 1 + (rotates_before_ ? 1 : 0);
+  size_t room = 0;
   for (size_t j = 0; j < rows; ++j) {
     size_t terms = 0;
     for (const Giant& giant : giants_) {
       for (const uint32_t baby : giant.babies) terms += in_row(j, baby) ? 1 : 0;
     }
     terms_.push_back(terms);
-    rows_.push_back(
-        slab_.allocate(context.operand_bytes(context.prime_of_row(j, level_), terms * context.n)));
+    room += Slab::room(context.operand_bytes(context.prime_of_row(j, level_), terms * context.n));
+  }
+  slab_ = Slab(room);
+  for (size_t j = 0; j < rows; ++j) {
+    const size_t prime = context.prime_of_row(j, level_);
+    rows_.push_back(slab_.allocate(context.operand_bytes(prime, terms_[j] * context.n)));
   }
 }
 

@@ -2,23 +2,18 @@
 #pragma once
 
 #include <map>
-#include <optional>
+#include <memory>
 
 #include "evaluator.hpp"
 
 namespace safelight {
 
-// The evaluation keys of one client.
+// The evaluation keys that a run may use; sets may share keys.
 struct KeySet {
-  KeySet() = default;
-  KeySet(KeySet&&) = default;
-  KeySet& operator=(KeySet&&) = default;
+  std::shared_ptr<const SwitchKey> relinearization;
+  std::map<uint64_t, std::shared_ptr<const SwitchKey>> galois;
 
-  std::optional<SwitchKey> relinearization;
-  std::map<uint64_t, SwitchKey> galois;
-  Slab slab;
-
-  size_t bytes() const { return slab.size(); }
+  size_t bytes() const;
   const SwitchKey& rotation(uint64_t element) const;  // throws std::invalid_argument
 };
 

@@ -11,7 +11,7 @@ Slots are numbered 0 … S−1 and rotations are cyclic to the left, as SEAL's:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,3 +147,17 @@ class Program:
     input_level: int
     steps: tuple[Step, ...]
     output: int
+
+
+def outline(program: Program) -> Program:
+    """The program without its constants, which may be many megabytes: enough for its keys."""
+    nothing = np.empty(0)
+
+    def bare(step: Step) -> Step:
+        if isinstance(step, LinearTransform):
+            return replace(step, diagonals={})
+        if isinstance(step, MultiplyPlain | AddPlain):
+            return replace(step, values=nothing)
+        return step
+
+    return replace(program, steps=tuple(map(bare, program.steps)))

@@ -13,7 +13,10 @@ Progress = Callable[[int, int], None]
 
 
 class PreparedProgram(Protocol):
-    """A program with its constants encoded, shared by all requests."""
+    """A program with its constants encoded, shared by all requests.
+
+    Its ``program`` may be an outline (`safelight.circuit.program.outline`).
+    """
 
     program: Program
 

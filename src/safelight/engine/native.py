@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from safelight import _native
 from safelight.circuit.checks import key_requirements, register_states
-from safelight.circuit.program import Program
+from safelight.circuit.program import Program, outline
 from safelight.ckks.ciphertext import Ciphertext, EvaluationKeys, KeyRequirements, KeySwitchKey
 from safelight.ckks.parameters import Parameters
 from safelight.engine.base import Progress
@@ -20,6 +20,8 @@ from safelight.engine.requirements import check_input, check_keys
 from safelight.errors import ProgramError
 
 THREADS_VARIABLE = "SAFELIGHT_THREADS"
+
+_NO_ROTATION = 1  # the Galois element of the identity: a relinearisation key turns nothing
 
 _threads_lock = threading.Lock()
 _threads_set = False
@@ -56,6 +58,26 @@ def simd() -> str:
 
 
 @dataclass(frozen=True)
+class NativeKey:
+    """One evaluation key in the evaluator's own form; many sets and requests may share it.
+
+    Args:
+        parameters: What it was made for.
+        element: Its Galois element, or 0 for the relinearisation key.
+        handle: The evaluator's object.
+    """
+
+    parameters: Parameters
+    element: int
+    handle: _native.Key
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return int(self.handle.nbytes)
+
+
+@dataclass(frozen=True)
 class NativeKeys:
     """Evaluation keys in the evaluator's own form; many requests may share them.
 
@@ -80,7 +102,14 @@ class NativeKeys:
 
 @dataclass(frozen=True)
 class NativeProgram:
-    """A program with its constants encoded, shared by all requests."""
+    """A program with its constants encoded, shared by all requests.
+
+    Args:
+        program: Its outline.
+        handle: The evaluator's object.
+        requirements: The keys that it uses.
+        output_scale: Scale of its answer.
+    """
 
     program: Program
     handle: _native.Program
@@ -129,7 +158,7 @@ class NativeEngine:
             append_step(handle, program.parameters, step, numbers, states)
         handle.set_output(numbers[program.output])
         return NativeProgram(
-            program, handle, key_requirements(program), states[program.output].scale
+            outline(program), handle, key_requirements(program), states[program.output].scale
         )
 
     def load_keys(self, keys: EvaluationKeys) -> NativeKeys:
@@ -138,16 +167,41 @@ class NativeEngine:
         Raises:
             ProgramError: A key has the wrong shape, or a residue at or above its prime.
         """
-        handle = _native.Keys(self._context(keys.parameters))
+        galois = [self.load_key(element, key) for element, key in keys.galois.items()]
+        if keys.relinearization is not None:
+            galois.append(self.load_key(0, keys.relinearization))
+        return self.key_set(keys.parameters, galois)
+
+    def load_key(self, element: int, key: KeySwitchKey) -> NativeKey:
+        """Brings one key into the evaluator's form.
+
+        Args:
+            element: Its Galois element, or 0 for the relinearisation key.
+            key: The key.
+
+        Raises:
+            ProgramError: A wrong shape, or a residue at or above its prime.
+        """
+        parameters, level = key.parameters, key.level
+        if not 0 <= level <= parameters.max_level:
+            raise ProgramError(f"an evaluation key of level {level}, not a level of its parameters")
+        residues = np.ascontiguousarray(key.residues, dtype=np.uint64)
+        context = self._context(parameters)
         try:
-            if keys.relinearization is not None:
-                level, residues = _checked(keys.relinearization, keys.parameters)
-                handle.set_relinearization(level, residues)
-            for element, key in keys.galois.items():
-                handle.add_galois(element, *_checked(key, keys.parameters))
+            handle = _native.Key(context, element or _NO_ROTATION, level, residues)
         except ValueError as exc:
             raise ProgramError(f"an evaluation key does not fit its parameters: {exc}") from exc
-        return NativeKeys(keys.parameters, handle)
+        return NativeKey(parameters, element, handle)
+
+    def key_set(self, parameters: Parameters, keys: Iterable[NativeKey]) -> NativeKeys:
+        """The keys of one run, from keys that were loaded before; nothing is copied."""
+        handle = _native.Keys(self._context(parameters))
+        for key in keys:
+            if key.element == 0:
+                handle.set_relinearization(key.handle)
+            else:
+                handle.add_galois(key.handle)
+        return NativeKeys(parameters, handle)
 
     def run(
         self,
@@ -191,9 +245,3 @@ def _levels(keys: EvaluationKeys) -> KeyRequirements:
         None if relinearization is None else relinearization.level,
         {element: key.level for element, key in keys.galois.items()},
     )
-
-
-def _checked(key: KeySwitchKey, parameters: Parameters) -> tuple[int, NDArray[np.uint64]]:
-    if not 0 <= key.level <= parameters.max_level:
-        raise ValueError(f"level {key.level} is not a level of the parameters")
-    return key.level, np.ascontiguousarray(key.residues, dtype=np.uint64)

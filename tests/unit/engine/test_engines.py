@@ -88,7 +88,7 @@ def test_decrypted_is_clear(make: Make) -> None:
     secret, keys, slots, ciphertext = request()
     engine, steps = make(), []
     prepared = engine.prepare(every_step())
-    assert prepared.program is every_step()
+    assert prepared.program.name == every_step().name
     result = engine.run(prepared, keys, ciphertext, lambda *step: steps.append(step))
     assert result.level == 0
     assert result.seed is None

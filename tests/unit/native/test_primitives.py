@@ -55,9 +55,11 @@ class Pair:
         self.context = _native.Context(n, list(self.parameters.primes), path)
         self.keys = _native.Keys(self.context)
         level = self.parameters.max_level
-        self.keys.set_relinearization(level, self.seal.relinearization())
+        key = _native.Key(self.context, 1, level, self.seal.relinearization())
+        self.keys.set_relinearization(key)
         for element in elements(n):
-            self.keys.add_galois(element, level, self.seal.galois(element))
+            key = _native.Key(self.context, element, level, self.seal.galois(element))
+            self.keys.add_galois(key)
 
     def inputs(self, level: int, kind: str) -> tuple[tuple[object, object], tuple[object, object]]:
         rows = [residues(self.parameters, level, kind, seed) for seed in (1, 2)]
