@@ -21,6 +21,7 @@ SUBCOMMANDS = {
     "diagnose": "encrypt images or records, have them evaluated, decrypt the findings",
     "evaluate": "a model's test set, in the clear and encrypted",
     "models": "the shipped models and their cards",
+    "train": "train a model that can run encrypted, from a data set to its folder",
     "compile": "compile a model and print its plan",
     "import": "a scikit-learn, PyTorch or ONNX model to one that runs encrypted",
     "keys": "secret key files: new, show, passphrase",

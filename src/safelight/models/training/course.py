@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ Teacher = Callable[[Tensor], Tensor]
 """Probabilities ``[batch, logits]`` of a normalised batch."""
 
 _SMOOTHING = 0.5  # of validation AUC over epochs: a small validation split is noisy
+_WARM_UP = 0.1
 _EVALUATED_AT_ONCE = 512
 
 
@@ -94,14 +96,20 @@ class Progress:
     """What one run has reached.
 
     Args:
+        epochs: How many there will be: those of the recipe, or fewer where time ran short.
         epoch: Epochs done.
+        done: Share of the schedule that is behind, 0 … 1.
+        seconds: Spent so far.
         best_epoch: With the best smoothed validation AUC.
         best_auc: That AUC.
         smoothed: Of the last epoch.
         history: Loss and validation AUC of each epoch.
     """
 
+    epochs: int
     epoch: int = 0
+    done: float = 0.0
+    seconds: float = 0.0
     best_epoch: int = 0
     best_auc: float = -math.inf
     smoothed: float = math.nan
@@ -140,31 +148,33 @@ class Course:
         self.generator = torch.Generator().manual_seed(seed)
         self.optimiser = _optimiser(network, recipe)
         self.steps = steps_per_epoch(recipe, len(material.images))
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser,
-            max_lr=recipe.learning_rate,
-            total_steps=max(2, self.steps * recipe.epochs),
-            pct_start=0.1,
-        )
         self.steps_done = 0
-        self.progress = Progress()
+        self.progress = Progress(epochs=recipe.epochs)
         if checkpoint is not None and checkpoint.is_file():
             self._restore(checkpoint)
 
-    def run(self, watch: EpochWatch | None = None) -> Progress:
+    def run(self, watch: EpochWatch | None = None, *, seconds: float = math.inf) -> Progress:
         """Trains to the end; `average` then holds the weights of the best epoch.
+
+        Args:
+            watch: Told of each epoch.
+            seconds: Time for the whole run. Where the epochs so far say that it will not do,
+                the schedule ends with fewer epochs; that is the one thing a clock decides.
 
         Raises:
             InputError: A loss or an output that is no longer a number.
         """
-        while self.progress.epoch < self.recipe.epochs and not self._out_of_patience():
+        while self.progress.epoch < self.progress.epochs and not self._out_of_patience():
+            start = time.monotonic()
             loss = self._epoch()
             self._judge(loss)
+            self.progress.seconds += time.monotonic() - start
+            self._shorten(seconds)
             if self.checkpoint is not None:
                 self._save(self.checkpoint)
             if watch is not None:
                 last = self.progress.history[-1]
-                watch(self.progress.epoch, self.recipe.epochs, *last)
+                watch(self.progress.epoch, self.progress.epochs, *last)
         self.average.load_state_dict(self.best)
         return self.progress
 
@@ -196,8 +206,9 @@ class Course:
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        for group in self.optimiser.param_groups:
+            group["lr"] = recipe.learning_rate * one_cycle(self.progress.done)
         self.optimiser.step()
-        self.schedule.step()
         self.steps_done += 1
         done = self.steps_done
         _average_into(self.average, self.network, min(recipe.average_decay, done / (done + 9)))
@@ -208,9 +219,13 @@ class Course:
         total = 0.0
         order = torch.randperm(len(self.material.images), generator=self.generator)
         order = order[: self.recipe.images_per_epoch or None]
+        ahead = (1 - self.progress.done) / (self.progress.epochs - self.progress.epoch)
+        begun = self.progress.done
         for number, chosen in enumerate(order.split(self.recipe.batch_size)):
             if number < self.steps:
+                self.progress.done = begun + ahead * number / self.steps
                 total += self.step(chosen)
+        self.progress.done = begun + ahead
         if not math.isfinite(total):
             raise InputError(
                 f"the loss is not a number after epoch {self.progress.epoch + 1}",
@@ -237,6 +252,15 @@ class Course:
             progress.best_epoch, progress.best_auc = progress.epoch, progress.smoothed
             self.best = copy.deepcopy(self.average.state_dict())
 
+    def _shorten(self, seconds: float) -> None:
+        progress = self.progress
+        if math.isinf(seconds):
+            return
+        affordable = int((seconds - progress.seconds) / (progress.seconds / progress.epoch))
+        left = progress.epochs - progress.epoch
+        if left > 0 and affordable < left:
+            progress.epochs = progress.epoch + max(1, affordable)
+
     def _out_of_patience(self) -> bool:
         patience = self.recipe.patience
         return 0 < patience <= self.progress.epoch - self.progress.best_epoch
@@ -249,7 +273,6 @@ class Course:
                 "average": self.average.state_dict(),
                 "best": self.best,
                 "optimiser": self.optimiser.state_dict(),
-                "schedule": self.schedule.state_dict(),
                 "generator": self.generator.get_state(),
                 "torch_generator": torch.get_rng_state(),
                 "steps_done": self.steps_done,
@@ -264,7 +287,6 @@ class Course:
             self.average.load_state_dict(state["average"])
             self.best = state["best"]
             self.optimiser.load_state_dict(state["optimiser"])
-            self.schedule.load_state_dict(state["schedule"])
             self.generator.set_state(state["generator"])
             torch.set_rng_state(state["torch_generator"])
             self.steps_done = int(state["steps_done"])
@@ -274,6 +296,18 @@ class Course:
                 f"the checkpoint {path.name} is of another network or recipe",
                 hint="remove the folder of checkpoints to start again",
             ) from exc
+
+
+def one_cycle(done: float) -> float:
+    """Share of the peak learning rate: up over the first tenth, then a cosine to zero.
+
+    Args:
+        done: Share of the schedule that is behind, 0 … 1.
+    """
+    if done < _WARM_UP:
+        start = 1 / 25
+        return start + (1 - start) * (1 - math.cos(math.pi * done / _WARM_UP)) / 2
+    return (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP))) / 2
 
 
 def steps_per_epoch(recipe: Recipe, count: int) -> int:
