@@ -56,8 +56,17 @@ def held_out(model: TrainedModel, path: Path | None = None, split: str = "test")
             f"the model {model.name!r} names no data set", hint="give its path: --dataset PATH"
         )
     size = model.graph.input_shape[-1]
-    data = _loaded(title, path, size)
+    return held_out_of(model, _loaded(title, path, size), split)
+
+
+def held_out_of(model: TrainedModel, data: Dataset, split: str = "test") -> HeldOut:
+    """A split of a data set as the model takes it.
+
+    Raises:
+        InputError: The data have other classes, or are records where the model takes images.
+    """
     _check(model, data)
+    steps = Preprocessing.from_json(dict(model.meaning.preprocessing))
     chosen = data.splits[split]
     return HeldOut(f"{data.name}/{split}", _preprocessed(steps, chosen), chosen.labels)
 
