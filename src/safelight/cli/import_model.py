@@ -36,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="EPOCHS",
         help="distil the original into the polynomials; needs torch",
     )
+    add("--public-stem", default="", metavar="LAYER", help="up to it: in the clear, NumPy")
+    add("--split", default="", metavar="LAYER", help="up to it: in the clear, ONNX Runtime")
+    add("--public-backbone", metavar="BACKBONE", help="an .onnx before SOURCE, or a MONAI name")
+    add("--backbone-weights", type=Path, metavar="FILE", help="state dictionary for a MONAI name")
+    add("--input-shape", metavar="C,H,W", help="of one input, where the source leaves it open")
+    add("--map", action="store_true", help="answer with a class-activation map")
     add("--licence", default="", help="of the model, for its card")
     add("--attribution", default="", help="of the model and its data, for its card")
     add(
@@ -48,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Imports, writes the folder, reports."""
+    from safelight.imaging.public_backbone import store_public_part
     from safelight.models.importers.calibration import read_calibration
     from safelight.models.importers.compile_model import compile_model
     from safelight.models.importers.source_file import PICKLES, open_source
@@ -64,6 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     model = open_source(arguments.source, unsafe_pickle=arguments.unsafe_pickle)
     calibration = read_calibration(arguments.calibration)
+    shape = None if arguments.input_shape is None else _shape(arguments.input_shape)
+    backbone, name = _backbone(arguments, shape, calibration.inputs)
     with watcher() as watch:
         imported = compile_model(
             model,
@@ -79,15 +88,51 @@ def run(arguments: argparse.Namespace) -> int:
             fine_tune=arguments.fine_tune,
             licence=arguments.licence,
             attribution=arguments.attribution,
+            public_stem=arguments.public_stem,
+            split=arguments.split,
+            public_backbone=backbone,
+            public_name=name,
+            input_shape=shape,
+            class_activation_map=arguments.map,
             watch=watch,
         )
     imported.save(output)
+    for content in imported.public_files.values():
+        store_public_part(content)  # so that this machine can use the model at once
     report = {**imported.report(), "folder": str(output)}
     if arguments.json:
         print_json(report)
     else:
         sys.stdout.write(_text(report))
     return 0
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and 0 < int(part) <= 4096 for part in parts):
+        raise InputError(f"the shape {text!r} is not sizes with commas", hint="such as 1,224,224")
+    return tuple(map(int, parts))
+
+
+def _backbone(
+    arguments: argparse.Namespace, shape: tuple[int, ...] | None, inputs: Any
+) -> tuple[Any, str]:
+    """The backbone that was asked for, and its name."""
+    given = arguments.public_backbone
+    if given is None:
+        return None, arguments.split
+    from safelight.models.importers.public_backbone import MONAI_NETWORKS, monai_backbone
+
+    if given not in MONAI_NETWORKS:
+        return Path(given), Path(given).stem[:60]
+    if shape is None and inputs.dtype.kind == "f":
+        shape = inputs.shape[1:]
+    if shape is None or len(shape) != 3 or arguments.backbone_weights is None:
+        raise InputError(
+            f"the backbone {given} needs its weights and the shape that it takes",
+            hint="give --backbone-weights FILE and --input-shape 1,224,224",
+        )
+    return monai_backbone(given, input_shape=shape, weights=arguments.backbone_weights), given
 
 
 def _name_of(folder: Path) -> str:

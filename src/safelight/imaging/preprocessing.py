@@ -12,8 +12,10 @@ import numpy as np
 
 from safelight.errors import ImageError, MalformedError, RecordError
 from safelight.imaging.image import Image, Pixels, Samples, ValueScale
+from safelight.imaging.public_part import PUBLIC_STEPS, PublicPart, public_parts
 from safelight.imaging.step_json import JsonValue, step_from_json, step_to_json
-from safelight.imaging.steps import Flatten, Standardize, Step, Window
+from safelight.imaging.step_types import Step
+from safelight.imaging.steps import Flatten, Standardize, Window
 
 VERSION = 1
 MAX_STEPS = 32
@@ -26,7 +28,7 @@ class Preprocessing:
 
     Args:
         steps: In order. For records none or one `Standardize`; for images any others, with a
-            `Window` first and a `Flatten` last if at all.
+            `Window` first if at all, then those of a public part, then a `Flatten` if at all.
 
     Raises:
         MalformedError: steps in an order that means nothing.
@@ -46,11 +48,27 @@ class Preprocessing:
                 raise MalformedError("a window must be the first preprocessing step")
             if isinstance(step, Flatten) and index != len(self.steps) - 1:
                 raise MalformedError("flatten must be the last preprocessing step")
+        rest = self.steps[len(self.before_public_part) :]
+        if not all(isinstance(step, (*PUBLIC_STEPS, Flatten)) for step in rest):
+            raise MalformedError("a public part must come after all other preprocessing steps")
 
     @property
     def is_for_records(self) -> bool:
         """Whether the steps take a record's features instead of an image."""
         return any(isinstance(step, Standardize) for step in self.steps)
+
+    @property
+    def before_public_part(self) -> tuple[Step, ...]:
+        """The steps before the first of a public part: all, where there is none."""
+        for index, step in enumerate(self.steps):
+            if isinstance(step, PUBLIC_STEPS):
+                return self.steps[:index]
+        return self.steps
+
+    @property
+    def public_parts(self) -> tuple[PublicPart, ...]:
+        """What of the model runs in the clear, here."""
+        return public_parts(self.steps)
 
     @property
     def value_scale(self) -> ValueScale:

@@ -9,7 +9,8 @@ from dataclasses import fields
 from typing import Any
 
 from safelight.errors import MalformedError
-from safelight.imaging.steps import MAX_FEATURES, STEP_TYPES, Step
+from safelight.imaging.step_types import STEP_TYPES, Step
+from safelight.imaging.steps import MAX_FEATURES
 
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 
@@ -54,8 +55,11 @@ def step_from_json(value: object) -> Step:
     return step
 
 
-def _parameter(step: str, kind: str, value: object) -> int | float | tuple[float, ...]:
-    if kind == "int":
+def _parameter(step: str, kind: str, value: object) -> int | float | str | tuple[float, ...]:
+    if kind == "str":
+        if isinstance(value, str):
+            return value
+    elif kind == "int":
         if isinstance(value, int) and not isinstance(value, bool):
             return value
     elif kind == "float":

@@ -22,7 +22,13 @@ def agreement_of(
     before, after = signature.probabilities(original), signature.probabilities(replaced)
     decided, decided_after = _decisions(signature, before), _decisions(signature, after)
     accuracy = None
-    if labels is not None and labels.size and labels.min() >= 0 and labels.max() < before.shape[1]:
+    if (
+        labels is not None
+        and decided.ndim == 1
+        and labels.size
+        and labels.min() >= 0
+        and labels.max() < before.shape[1]
+    ):
         accuracy = (
             float(np.mean(decided == labels)),
             float(np.mean(decided_after == labels)),
@@ -30,7 +36,7 @@ def agreement_of(
     return Agreement(
         records=len(original),
         held_out=held_out,
-        decisions=float(np.mean(decided == decided_after)),
+        decisions=float(np.mean((decided == decided_after).reshape(len(decided), -1).all(axis=1))),
         logit_error=float(np.abs(original - replaced).max()),
         logit_spread=float(original.std()),
         probability_error=float(np.abs(before - after).max()),
@@ -38,9 +44,18 @@ def agreement_of(
     )
 
 
+def _are_classes(labels: NDArray[np.int64], count: int) -> bool:
+    return bool(labels.size and labels.min() >= 0 and labels.max() < count)
+
+
 def _decisions(signature: Signature, probabilities: FloatArray) -> NDArray[np.int64]:
-    """As the client decides: two classes by the operating point, more by the largest."""
+    """As the client decides: two classes by the operating point, more by the largest.
+
+    Several findings at once: 0 or 1 for each, ``[records, classes]``.
+    """
     outputs = signature.outputs
+    if outputs.kind == "multilabel":
+        return (probabilities >= outputs.threshold).astype(np.int64)
     if len(outputs.classes) == 2:
         positive = outputs.classes.index(outputs.positive)
         above = probabilities[:, positive] >= outputs.threshold

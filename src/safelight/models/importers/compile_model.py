@@ -18,25 +18,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.circuit.compiler import Compiled, ModelMeaning, compile_graph
-from safelight.circuit.graph import FloatArray, Graph
+from safelight.circuit.graph import FloatArray, Graph, Shape
+from safelight.circuit.outputs import Outputs
 from safelight.circuit.reference import evaluate
-from safelight.circuit.signature import Outputs
 from safelight.errors import CompileError, DepthError, InputError
 from safelight.imaging import Preprocessing
 from safelight.models.importers.agreement import agreement_of
-from safelight.models.importers.calibration import Calibration, checked, model_inputs
+from safelight.models.importers.calibration import Calibration, checked
 from safelight.models.importers.draft import BATCH, Draft
-from safelight.models.importers.frontends import draft_of
-from safelight.models.importers.imported_model import ImportedModel
-from safelight.models.importers.input_steps import Prepared, prepared_input
+from safelight.models.importers.frontends import draft_of, onnx_of
+from safelight.models.importers.imported_model import PUBLIC_FILE, ImportedModel
+from safelight.models.importers.input_steps import (
+    Prepared,
+    behind_public_part,
+    image_inputs,
+    prepared_input,
+    with_scaling,
+    without_scaler,
+)
 from safelight.models.importers.model_folder import card_text, describe
+from safelight.models.importers.onnx_split import split_onnx
+from safelight.models.importers.public_backbone import (
+    backbone_bytes,
+    backbone_step,
+    features_of,
+    input_shape_of,
+)
+from safelight.models.importers.public_stem import cut_stem
 from safelight.models.importers.replacement import MARGIN, Replaced, with_polynomials
 
 Watch = Callable[[str, float, float], None]
-MAX_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 CHECKED_SHARE = 5  # every fifth record is kept for the comparison
 MIN_HELD_OUT = 40  # below this many records all are used for both
 MAX_CALIBRATION = 2048
+MAX_FEATURE = 8.0  # of a public part's output, before it is divided
 
 
 @dataclass(frozen=True)
@@ -59,6 +75,10 @@ class ImportOptions:
         records: Inputs that share a ciphertext; None for as many as fit, 1 for images.
         licence: Of the model; with ``attribution`` the folder gets a card.
         attribution: Whose model and data.
+        public_stem: Last layer of a public part whose weights stand in the signature.
+        split: Last layer of a public part that is an ONNX file.
+        public_name: Of that part, for people.
+        class_activation_map: Whether the answer is a map for a heatmap (docs/model-format.md).
     """
 
     name: str = "imported"
@@ -76,6 +96,10 @@ class ImportOptions:
     records: int | None = None
     licence: str = ""
     attribution: str = ""
+    public_stem: str = ""
+    split: str = ""
+    public_name: str = ""
+    class_activation_map: bool = False
 
 
 def compile_model(
@@ -86,6 +110,7 @@ def compile_model(
     classes: Sequence[str] = (),
     features: Sequence[str] = (),
     preprocessing: Preprocessing | dict[str, Any] | None = None,
+    public_backbone: Any = None,
     watch: Watch | None = None,
     **options: Any,
 ) -> ImportedModel:
@@ -101,6 +126,9 @@ def compile_model(
         classes: See `ImportOptions`, as for every further option.
         features: Names of a record's features.
         preprocessing: `Preprocessing` or its JSON.
+        public_backbone: What runs in the clear at the clinic before ``model``: an ONNX model (a
+            path, bytes, a ``ModelProto``) or a ``torch.nn.Module``. Calibration inputs are then
+            the images that it takes.
         watch: Called with (phase, done, total).
         **options: Further fields of `ImportOptions`.
 
@@ -123,15 +151,81 @@ def compile_model(
     shape = chosen.input_shape
     if shape is None and data.inputs.dtype.kind == "f":
         shape = data.inputs.shape[1:]
-    draft = draft_of(model, chosen.name, shape)
-    return finish(draft, data, chosen, watch or (lambda *_: None))
+    watch = watch or (lambda *_: None)
+    content, model = _public_content(model, public_backbone, chosen, shape)
+    if content is None:
+        return finish(
+            _prepared(draft_of(model, chosen.name, shape), data, chosen), data, chosen, watch
+        )
+    prepared = _behind_backbone(content, model, data, chosen, shape, watch)
+    imported = finish(prepared, data, chosen, watch)
+    return replace(imported, public_files={PUBLIC_FILE: content})
 
 
-def finish(draft: Draft, data: Calibration, chosen: ImportOptions, watch: Watch) -> ImportedModel:
-    """From a draft on: everything that does not depend on the source framework."""
-    prepared = prepared_input(draft, data, chosen.preprocessing, chosen.margin)
-    draft = prepared.draft
-    inputs = model_inputs(data, prepared.steps, draft.input_shape)
+def _public_content(
+    model: Any, backbone: Any, chosen: ImportOptions, shape: Shape | None
+) -> tuple[bytes | None, Any]:
+    """The public part as ONNX, if one is asked for, and what is left to encrypt."""
+    asked = [bool(chosen.split), bool(chosen.public_stem), backbone is not None]
+    if sum(asked) > 1:
+        raise InputError(
+            "a model has one public part",
+            hint="give one of a public stem, a split, and a public backbone",
+        )
+    if backbone is not None:
+        return backbone_bytes(backbone, shape), model
+    if not chosen.split:
+        return None, model
+    return split_onnx(onnx_of(model, shape), chosen.split)
+
+
+def _prepared(draft: Draft, data: Calibration, chosen: ImportOptions) -> Prepared:
+    if not chosen.public_stem:
+        return prepared_input(draft, data, chosen.preprocessing)
+    before, images, _ = image_inputs(data, chosen.preprocessing, draft.input_shape)
+    stem, head = cut_stem(draft, chosen.public_stem)
+    rows = []
+    for image in images:
+        for step in stem:
+            image = step.apply(image)
+        rows.append(image)
+    return behind_public_part(head, before, stem, np.stack(rows), chosen.margin)
+
+
+def _behind_backbone(
+    content: bytes,
+    model: Any,
+    data: Calibration,
+    chosen: ImportOptions,
+    shape: Shape | None,
+    watch: Watch,
+) -> Prepared:
+    shape = input_shape_of(content) or shape
+    if shape is None:
+        raise InputError(
+            "the public part does not say what shape it takes",
+            hint="give input_shape, or calibration inputs as floats",
+        )
+    before, images, _ = image_inputs(data, chosen.preprocessing, shape)
+    values = features_of(content, images, lambda done, total: watch("public", done, total))
+    largest = float(np.abs(values).max())
+    # large features would cost precision; a power of two, so that nothing is rounded
+    divisor = 1.0 if largest <= MAX_FEATURE else 2.0 ** np.ceil(np.log2(largest / MAX_FEATURE))
+    name = chosen.public_name or "backbone"
+    does = f"{list(shape)} to {list(values.shape[1:])}, in ONNX Runtime"
+    step = backbone_step(content, name, does, float(divisor))
+    draft = without_scaler(draft_of(model, chosen.name, values.shape[1:]))
+    if divisor != 1.0:
+        channels = draft.input_shape[0]
+        draft = with_scaling(draft, np.zeros(channels), np.full(channels, 1.0 / divisor))
+    return behind_public_part(draft, before, (step,), values / divisor, chosen.margin)
+
+
+def finish(
+    prepared: Prepared, data: Calibration, chosen: ImportOptions, watch: Watch
+) -> ImportedModel:
+    """From a prepared draft on: everything that does not depend on the source framework."""
+    draft, inputs = prepared.draft, prepared.inputs
     fitted, kept = _divided(len(inputs))
     graph, replaced = with_polynomials(
         draft,
@@ -165,7 +259,7 @@ def finish(draft: Draft, data: Calibration, chosen: ImportOptions, watch: Watch)
 
 
 def _check(chosen: ImportOptions) -> None:
-    if not MAX_NAME.fullmatch(chosen.name):
+    if not NAME.fullmatch(chosen.name):
         raise InputError(
             f"{chosen.name!r} cannot be the name of a model",
             hint="use up to 64 lower-case letters, digits and hyphens",
@@ -208,12 +302,8 @@ def _outputs(draft: Draft, graph: Graph, chosen: ImportOptions) -> Outputs:
         CompileError: Logits, classes and the source's last activation do not go together.
     """
     logits = int(np.prod(graph.shapes()[draft.output]))
+    several = draft.final == "sigmoid" and logits > 1  # findings, each by itself
     wanted = max(2, logits)
-    if draft.final == "sigmoid" and logits > 1:
-        raise CompileError(
-            f"the model ends in a sigmoid over {logits} outputs: several labels at once",
-            hint="import one label at a time, or a model that ends in a softmax",
-        )
     if draft.final == "softmax" and logits == 1:
         raise CompileError("the model ends in a softmax over a single output, which is always 1")
     names = chosen.classes or draft.classes
@@ -228,7 +318,7 @@ def _outputs(draft: Draft, graph: Graph, chosen: ImportOptions) -> Outputs:
     positive = chosen.positive or names[1]
     if positive not in names:
         raise CompileError(f"{positive!r} is none of the classes {', '.join(names)}")
-    activation = "sigmoid" if logits == 1 else "softmax"
+    activation = "sigmoid" if logits == 1 else "sigmoid_each" if several else "softmax"
     return Outputs(names, activation, positive, chosen.threshold)
 
 
@@ -245,6 +335,7 @@ def _compiled(
         preprocessing=prepared.steps.to_json(),
         outputs=outputs,
         input_names=chosen.features or prepared.features,
+        class_activation_map=chosen.class_activation_map,
     )
     flat = len(graph.input_shape) == 1
     records = chosen.records if chosen.records is not None or flat else 1

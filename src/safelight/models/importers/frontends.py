@@ -46,3 +46,22 @@ def draft_of(model: Any, name: str, input_shape: Shape | None) -> Draft:
 
 def _comes_from(model: object, package: str) -> bool:
     return any(kind.__module__.partition(".")[0] == package for kind in type(model).__mro__)
+
+
+def onnx_of(model: Any, input_shape: Shape | None) -> Any:
+    """A source that can be cut as ONNX: ONNX itself, or a live PyTorch module.
+
+    Raises:
+        InputError: Anything else.
+    """
+    onnx_file = isinstance(model, str | Path) and Path(model).suffix == ".onnx"
+    if onnx_file or isinstance(model, bytes) or _comes_from(model, "onnx"):
+        return model
+    if _comes_from(model, "torch") and hasattr(model, "forward"):
+        from safelight.models.importers.public_backbone import backbone_bytes
+
+        return backbone_bytes(model, input_shape)
+    raise InputError(
+        "only ONNX models and PyTorch modules can be split",
+        hint="export the model to ONNX first, or use a public stem",
+    )

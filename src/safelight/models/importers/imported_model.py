@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from safelight.circuit.compiler import Compiled
 from safelight.circuit.graph import FloatArray, Graph
 from safelight.circuit.reference import evaluate
+from safelight.imaging import Preprocessing
 from safelight.models.importers.draft import Draft
 from safelight.models.importers.replacement import Replaced
+
+PUBLIC_FILE = "public-part.onnx"
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class ImportedModel:
     def report(self) -> dict[str, Any]:
         """What was replaced and how well, as JSON (docs/schemas/import.schema.json)."""
         parameters = self.compiled.program.parameters
+        steps = Preprocessing.from_json(dict(self.compiled.signature.preprocessing))
         return {
             "name": self.description["name"],
             "input_shape": list(self.graph.input_shape),
@@ -102,6 +106,6 @@ class ImportedModel:
             "parameters": {"n": parameters.n, "primes": len(parameters.primes)},
             "records": self.compiled.signature.records,
             "rotation_keys": len(self.compiled.requirements.galois_levels),
-            "public_parts": [],
+            "public_parts": [asdict(part) for part in steps.public_parts],
             "notes": list(self.draft.notes),
         }

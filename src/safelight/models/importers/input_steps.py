@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy as np
 from safelight.circuit.graph import INPUT, FloatArray, Layer, Shape
 from safelight.errors import InputError
 from safelight.imaging import Image, Preprocessing
-from safelight.imaging.steps import Colour, Greyscale, Resize, Standardize
-from safelight.models.importers.calibration import Calibration
+from safelight.imaging.public_part import PublicStep
+from safelight.imaging.steps import Colour, Greyscale, Normalize, Resize, Standardize, Window
+from safelight.models.importers.calibration import Calibration, model_inputs
 from safelight.models.importers.draft import Draft
 
 # Features up to this size are encrypted as they are; larger ones would cost precision.
@@ -29,18 +31,18 @@ class Prepared:
         draft: Takes what the steps give.
         steps: From a file to the draft's input.
         bound: Largest magnitude of an input element.
+        inputs: The calibration data after the steps, float64 ``[records, *input_shape]``.
         features: Names of a record's features.
     """
 
     draft: Draft
     steps: Preprocessing
     bound: float
+    inputs: FloatArray
     features: tuple[str, ...] = ()
 
 
-def prepared_input(
-    draft: Draft, data: Calibration, steps: Preprocessing | None, margin: float
-) -> Prepared:
+def prepared_input(draft: Draft, data: Calibration, steps: Preprocessing | None) -> Prepared:
     """Chooses the steps, or checks those that are given.
 
     Raises:
@@ -48,23 +50,69 @@ def prepared_input(
     """
     if steps is None and len(draft.input_shape) == 1:
         return _record(draft, data)
-    if draft.standardize is not None:  # of a model on pixels: folded into its first layer
-        draft = with_scaling(draft, *draft.standardize)
+    draft = without_scaler(draft)  # of a model on pixels: folded into its first layer
+    if steps is not None and steps.is_for_records:
+        inputs = model_inputs(data, steps, draft.input_shape)
+        return Prepared(draft, steps, _record_bound(inputs), inputs, draft.features)
+    steps, inputs, bound = image_inputs(data, steps, draft.input_shape)
+    return Prepared(draft, steps, bound, inputs)
+
+
+def image_inputs(
+    data: Calibration, steps: Preprocessing | None, shape: Shape
+) -> tuple[Preprocessing, FloatArray, float]:
+    """The steps to an image of this shape, the calibration images after them, and their bound.
+
+    Raises:
+        InputError: The steps and the calibration data do not go together.
+    """
     if steps is None:
-        steps = usual_image_steps(draft.input_shape)
-    if steps.is_for_records:
-        return Prepared(draft, steps, _record_bound(data, steps), draft.features)
-    bound = _image_bound(steps, draft.input_shape)
-    if data.inputs.dtype.kind == "f":
-        seen = float(np.abs(data.inputs).max())
-        if seen > bound * (1 + 1e-6):
-            raise InputError(
-                f"calibration inputs reach {seen:.4g}, where the preprocessing gives at most "
-                f"{bound:.4g}",
-                hint="give the preprocessing that the model was trained with (--preprocessing), "
-                "or uint8 images",
-            )
-    return Prepared(draft, steps, bound)
+        steps = usual_image_steps(shape)
+    bound = _image_bound(steps, shape)
+    inputs = model_inputs(data, steps, shape)
+    seen = float(np.abs(inputs).max())
+    if seen > bound * (1 + 1e-6):
+        raise InputError(
+            f"calibration inputs reach {seen:.4g}, where the preprocessing gives at most "
+            f"{bound:.4g}",
+            hint="give the preprocessing that the model was trained with (--preprocessing), "
+            "or uint8 images",
+        )
+    return steps, inputs, bound
+
+
+def behind_public_part(
+    draft: Draft,
+    before: Preprocessing,
+    public: Sequence[PublicStep],
+    values: FloatArray,
+    margin: float,
+) -> Prepared:
+    """A draft that takes what a public part gives.
+
+    Args:
+        draft: The head.
+        before: The steps before the public part.
+        public: Those of the public part.
+        values: What it gives for the calibration data.
+        margin: Share by which a value may lie further out than any of them.
+
+    Raises:
+        InputError: The head does not take what the public part gives.
+    """
+    if draft.input_shape != values.shape[1:]:
+        raise InputError(
+            f"the public part gives {list(values.shape[1:])} where the encrypted part takes "
+            f"{list(draft.input_shape)}"
+        )
+    bound = max((1.0 + margin) * float(np.abs(values).max()), 1e-3)
+    steps = Preprocessing((*before.steps, *public))
+    return Prepared(without_scaler(draft), steps, bound, values)
+
+
+def without_scaler(draft: Draft) -> Draft:
+    """The draft with its leading scaler folded into the encrypted part."""
+    return draft if draft.standardize is None else with_scaling(draft, *draft.standardize)
 
 
 def usual_image_steps(shape: Shape) -> Preprocessing:
@@ -111,11 +159,12 @@ def _record(draft: Draft, data: Calibration) -> Prepared:
         draft = with_scaling(draft, -mean / scale, 1.0 / scale)
     step = Standardize(tuple(map(float, mean)), tuple(map(float, scale)))
     steps = Preprocessing((step,))
-    return Prepared(draft, steps, _record_bound(data, steps), draft.features)
+    standardized = model_inputs(data, steps, draft.input_shape)
+    return Prepared(draft, steps, _record_bound(standardized), standardized, draft.features)
 
 
-def _record_bound(data: Calibration, steps: Preprocessing) -> float:
-    values = np.abs(steps.apply_record(data.inputs.astype(np.float64)))
+def _record_bound(inputs: FloatArray) -> float:
+    values = np.abs(inputs)
     bound = math.ceil(RECORD_REACH * float(values.max()))
     if bound > MAX_INPUT_BOUND:
         feature = int(np.argmax(values.max(axis=0)))
@@ -130,8 +179,6 @@ def _record_bound(data: Calibration, steps: Preprocessing) -> float:
 def _image_bound(steps: Preprocessing, shape: Shape) -> float:
     """Largest magnitude that the steps can give: they are monotone in the brightness."""
     if steps.value_scale == "hounsfield":
-        from safelight.imaging.steps import Window
-
         window = steps.steps[0]
         assert isinstance(window, Window)
         extremes = [window.center_hu - window.width_hu, window.center_hu + window.width_hu]
@@ -153,8 +200,6 @@ def _image_bound(steps: Preprocessing, shape: Shape) -> float:
 
 
 def _takes_colour(steps: Preprocessing) -> bool:
-    from safelight.imaging.steps import Normalize
-
     grey = any(isinstance(step, Greyscale) for step in steps.steps)
     return not grey and any(
         isinstance(step, Normalize) and len(step.mean) == 3 for step in steps.steps

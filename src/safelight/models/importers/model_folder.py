@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from safelight.circuit.compiler import Compiled
 from safelight.circuit.graph import Graph, Layer
+from safelight.imaging import Preprocessing
 from safelight.models.importers.imported_model import Agreement, ImportedModel
 from safelight.models.importers.input_steps import Prepared
 from safelight.models.importers.replacement import Replaced
@@ -51,6 +52,7 @@ def describe(
             "activation": signature.outputs.activation,
             "positive": signature.outputs.positive,
             "threshold": signature.outputs.threshold,
+            "class_activation_map": chosen.class_activation_map,
         },
         "ranges": {name: list(interval) for name, interval in graph.ranges.items()},
         "data": {"name": "", "licence": chosen.licence, "attribution": chosen.attribution},
@@ -119,6 +121,14 @@ def card_text(imported: ImportedModel, chosen: ImportOptions) -> str:
     if agreement.accuracy is not None:
         before, after = agreement.accuracy
         lines.append(f"| accuracy, original and replaced | {before:.4f} and {after:.4f} |")
+    steps = Preprocessing.from_json(dict(imported.compiled.signature.preprocessing))
+    for part in steps.public_parts:
+        lines += [
+            "",
+            "## Public part",
+            f"`{part.name}` runs in the clear at the clinic, and its weights are public: "
+            f"{part.does}. SHA-256 `{part.digest}`.",
+        ]
     lines += [
         "",
         f"Classes: {', '.join(outputs.classes)}; the probability is that of {outputs.positive}.",

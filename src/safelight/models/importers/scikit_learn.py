@@ -171,11 +171,6 @@ def _linear(
 
 
 def _mlp(classifier: Any, step: str, place: str, source: str) -> tuple[tuple[Layer, ...], str]:
-    outputs = classifier.intercepts_[-1].size
-    if classifier.out_activation_ == "logistic" and outputs > 1:
-        raise refusal(
-            "MLPClassifier", step, place, "has several labels at once, and one answer is expected"
-        )
     if classifier.activation != "identity" and classifier.activation not in _ACTIVATIONS:
         raise refusal(classifier.activation, step, place)
     layers: list[Layer] = []
@@ -187,4 +182,5 @@ def _mlp(classifier: Any, step: str, place: str, source: str) -> tuple[tuple[Lay
             name = f"{step}/{classifier.activation}{index}"
             layers.append(Layer(name, _ACTIVATIONS[classifier.activation], (source,)))
             source = name
-    return tuple(layers), "sigmoid" if outputs == 1 else "softmax"
+    # one label, or several at once
+    return tuple(layers), "sigmoid" if classifier.out_activation_ == "logistic" else "softmax"

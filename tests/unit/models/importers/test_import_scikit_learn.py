@@ -145,11 +145,15 @@ def test_a_model_that_was_not_fitted_is_refused() -> None:
         safelight.compile_model(make_pipeline(StandardScaler(), LogisticRegression()), RECORDS)
 
 
-def test_several_labels_at_once_are_refused() -> None:
+def test_several_labels_at_once_are_findings_of_their_own() -> None:
     labels = np.stack([TWO, 1 - TWO], axis=1)
-    network = MLPClassifier((3,), max_iter=5, random_state=0)
-    with pytest.raises(UnsupportedLayerError, match="several labels"):
-        safelight.compile_model(fitted(network, labels), RECORDS)
+    network = MLPClassifier((3,), activation="identity", max_iter=5, random_state=0)
+    model = fitted(make_pipeline(StandardScaler(), network), labels)
+    imported = safelight.compile_model(model, RECORDS, classes=("effusion", "mass"))
+    signature = imported.compiled.signature
+    assert signature.outputs.activation == "sigmoid_each"
+    found = signature.probabilities(imported.draft.evaluate(prepared(imported)))
+    np.testing.assert_allclose(found, model.predict_proba(RECORDS), atol=1e-9)
 
 
 def test_calibration_data_must_fit() -> None:
