@@ -96,7 +96,8 @@ void bind_program(nb::module_& m) {
           "add_linear_transform",
           [](Program& self, size_t dst, size_t src, size_t level, std::vector<uint64_t> babies,
              const std::vector<std::vector<uint64_t>>& chains,
-             const std::vector<std::vector<uint32_t>>& terms, nb::callable diagonals) {
+             const std::vector<std::vector<uint32_t>>& terms, bool divide_early,
+             nb::callable diagonals) {
             std::vector<LinearTransform::Giant> steps;
             for (const std::vector<uint64_t>& turns : chains) {
               for (size_t i = 0; i < turns.size(); ++i) {
@@ -106,7 +107,7 @@ void bind_program(nb::module_& m) {
             }
             if (steps.size() != terms.size()) throw std::invalid_argument("chains and terms");
             const Context& context = *self.context();
-            LinearTransform made(context, level, std::move(babies), std::move(steps));
+            LinearTransform made(context, level, std::move(babies), std::move(steps), divide_early);
             for (size_t g = 0; g < terms.size(); ++g) {
               const auto rows = nb::cast<Doubles>(diagonals(g));
               if (rows.ndim() != 2 || rows.shape(0) != terms[g].size() ||
@@ -120,7 +121,8 @@ void bind_program(nb::module_& m) {
             }
             self.append({dst, src, src, LinearStep{std::move(made)}});
           },
-          "dst"_a, "src"_a, "level"_a, "babies"_a, "chains"_a, "terms"_a, "diagonals"_a,
+          "dst"_a, "src"_a, "level"_a, "babies"_a, "chains"_a, "terms"_a,
+          "divide_early"_a, "diagonals"_a,
           "`chains`: the turns of each; `diagonals(g)` gives float64 [terms, N] coefficients of the\n"
           "g-th giant step of all chains.")
       .def("add_rotate_and_sum",

@@ -23,7 +23,7 @@ size_t KeySet::bytes() const {
 }
 
 LinearTransform::LinearTransform(const Context& context, size_t level, std::vector<uint64_t> babies,
-                                 std::vector<Giant> giants)
+                                 std::vector<Giant> giants, bool divide_early)
     : level_(level), babies_(std::move(babies)), giants_(std::move(giants)) {
   if (level > context.max_level() || babies_.empty() || giants_.empty()) {
     throw std::invalid_argument("a linear transform without diagonals, or above the top level");
@@ -32,6 +32,7 @@ LinearTransform::LinearTransform(const Context& context, size_t level, std::vect
   rotates_before_ = std::any_of(babies_.begin(), babies_.end(), moves);
   rotates_after_ = std::any_of(giants_.begin(), giants_.end(),
                                [&](const Giant& giant) { return moves(giant.turn); });
+  hoists_ = rotates_before_ && !divide_early;
   for (const Giant& giant : giants_) {
     if (giant.turn == 1 && !giant.last) {
       throw std::invalid_argument("a chain of giant steps stands still");
@@ -40,7 +41,7 @@ LinearTransform::LinearTransform(const Context& context, size_t level, std::vect
       if (baby >= babies_.size()) throw std::invalid_argument("a baby step is out of range");
     }
   }
-  const size_t rows = level_ + 1 + (rotates_before_ ? 1 : 0);
+  const size_t rows = level_ + 1 + (hoists_ ? 1 : 0);
   size_t room = 0;
   for (size_t j = 0; j < rows; ++j) {
     size_t terms = 0;
@@ -64,7 +65,7 @@ bool LinearTransform::in_row(size_t row, uint32_t baby) const {
 
 // Whether the inner sum of a giant step meets sums of key switches: those are P times as large.
 bool LinearTransform::extended(size_t giant) const {
-  return rotates_before_ || !giants_[giant].first || (giants_[giant].turn == 1 && rotates_after_);
+  return hoists_ || !giants_[giant].first || (giants_[giant].turn == 1 && rotates_after_);
 }
 
 void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t term,
@@ -74,7 +75,7 @@ void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t 
   }
   const uint32_t baby = giants_[giant].babies[term];
   // What joins the extended basis without a key switch carries the factor P here.
-  const bool times_special = rotates_before_ ? babies_[baby] == 1 : extended(giant);
+  const bool times_special = hoists_ ? babies_[baby] == 1 : extended(giant);
   for (size_t j = 0; j < rows_.size(); ++j) {
     if (!in_row(j, baby)) continue;
     // terms of the giant steps before, of this one, and of this one before this term
@@ -100,23 +101,44 @@ void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t 
   }
 }
 
+// The vector rotated by each baby step that has a key.
+std::vector<Value> LinearTransform::rotated_babies(const Context& context, const Value& src,
+                                                   const std::vector<const SwitchKey*>& keys,
+                                                   Digits digits) {
+  std::vector<const SwitchKey*> used;
+  for (const SwitchKey* key : keys) {
+    if (key != nullptr) used.push_back(key);
+  }
+  std::vector<Value> values = rotate_hoisted(context, src, used, digits);
+  std::vector<Value> out(keys.size());
+  size_t next = 0;
+  for (size_t b = 0; b < keys.size(); ++b) {
+    if (keys[b] != nullptr) out[b] = std::move(values[next++]);
+  }
+  return out;
+}
+
 // Σ_baby diagonal ⊙ rotate(src, baby) for each giant step.
 std::vector<Value> LinearTransform::inner_sums(const Context& context, const Value& src,
                                                const KeySet& keys, Digits digits) const {
   Decomposition decomposition;
   std::vector<const SwitchKey*> baby_keys(babies_.size(), nullptr);
+  std::vector<Value> rotated;  // unless they are hoisted
   if (rotates_before_) {
-    decomposition = decompose(context, src.rows[1], level_, digits, nullptr);
     for (size_t b = 0; b < babies_.size(); ++b) {
-      if (babies_[b] == 1) continue;
-      baby_keys[b] = &keys.rotation(babies_[b]);
+      if (babies_[b] != 1) baby_keys[b] = &keys.rotation(babies_[b]);
+    }
+    if (hoists_) {
+      decomposition = decompose(context, src.rows[1], level_, digits, nullptr);
+    } else {
+      rotated = rotated_babies(context, src, baby_keys, digits);
     }
   }
 
   std::vector<Value> sums;
   for (size_t g = 0; g < giants_.size(); ++g) {
     sums.push_back(make_value(context, level_, extended(g)));
-    if (rotates_before_ || !extended(g)) continue;
+    if (hoists_ || !extended(g)) continue;
     for (auto& component : sums[g].rows) {  // P times something is 0 modulo P
       std::fill_n(component[level_ + 1], context.n, uint64_t{0});
     }
@@ -124,14 +146,18 @@ std::vector<Value> LinearTransform::inner_sums(const Context& context, const Val
 
   const size_t rows = rows_.size(), chunks = context.n / kChunk;
   const size_t parts = threads() == 1 ? 1 : 8;
-  const Rows2D digit_rows(rotates_before_ ? level_ + 1 : 0, context.n);
+  const Rows2D digit_rows(hoists_ ? level_ + 1 : 0, context.n);
   for (size_t j = 0; j < rows; ++j) {
-    if (rotates_before_) transform_digits(context, decomposition, j, digit_rows.row(0));
+    if (hoists_) transform_digits(context, decomposition, j, digit_rows.row(0));
     const size_t prime = context.prime_of_row(j, level_);
     std::vector<KeyProduct> babies(babies_.size());
     uint32_t unreduced = 0;
     for (size_t b = 0; b < babies_.size(); ++b) {
-      if (babies_[b] == 1) {
+      if (!hoists_) {
+        const Value& baby = babies_[b] == 1 ? src : rotated[b];
+        babies[b].digits = baby.rows[0][j];
+        babies[b].addend = baby.rows[1][j];
+      } else if (babies_[b] == 1) {
         // modulo P nothing refers to it, so any row serves
         babies[b].digits = src.rows[0][std::min(j, level_)];
         babies[b].addend = src.rows[1][std::min(j, level_)];

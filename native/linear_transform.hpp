@@ -21,7 +21,8 @@ struct KeySet {
 //
 // All baby steps share one decomposition and stay in the extended basis, so that they cost no
 // division by P; each giant step divides only its component 1; the sum is divided once, by whoever
-// needs it (double hoisting, Bossuat et al., eprint 2020/1203, section 5).
+// needs it (double hoisting, Bossuat et al., eprint 2020/1203, section 5). With many diagonals for
+// each baby step, dividing the baby steps costs less than a further row of every diagonal.
 class LinearTransform {
  public:
   // Giant steps are added up in chains: what a chain has so far, rotated by the `turn` of its last
@@ -33,9 +34,10 @@ class LinearTransform {
     std::vector<uint32_t> babies;  // indices into `babies`
   };
 
-  // `babies`: Galois elements; 1 is the vector itself.
+  // `babies`: Galois elements; 1 is the vector itself. `divide_early`: baby steps leave the extended
+  // basis before they meet the diagonals, which then have a row less.
   LinearTransform(const Context& context, size_t level, std::vector<uint64_t> babies,
-                  std::vector<Giant> giants);
+                  std::vector<Giant> giants, bool divide_early);
   LinearTransform(LinearTransform&&) = default;
 
   // The diagonal of a giant step's term, already rotated by minus the giant step, as coefficients.
@@ -48,13 +50,17 @@ class LinearTransform {
  private:
   bool in_row(size_t row, uint32_t baby) const;
   bool extended(size_t giant) const;
+  static std::vector<Value> rotated_babies(const Context& context, const Value& src,
+                                           const std::vector<const SwitchKey*>& keys,
+                                           Digits digits);
   std::vector<Value> inner_sums(const Context& context, const Value& src, const KeySet& keys,
                                 Digits digits) const;
 
   size_t level_;
   std::vector<uint64_t> babies_;
   std::vector<Giant> giants_;
-  bool rotates_before_;        // some baby step is not 0: sums are in the extended basis
+  bool rotates_before_;        // some baby step is not 0
+  bool hoists_;                // and stays in the extended basis, as do the sums then
   bool rotates_after_;         // some chain turns
   std::vector<size_t> terms_;  // for each row
   Slab slab_;

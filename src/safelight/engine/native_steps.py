@@ -24,6 +24,11 @@ from safelight.engine.native_encoding import encode_coefficients
 from safelight.errors import ProgramError
 
 
+# Diagonals for each rotation by a baby step above which the rotations are divided by the special
+# prime at once: dividing one costs as much as the products of so many diagonals in one more row.
+DIVIDE_EARLY = 10
+
+
 def append_step(
     handle: _native.Program,
     parameters: Parameters,
@@ -100,5 +105,6 @@ def _append_linear_transform(
         [parameters.galois_element(baby) for baby in babies],
         [[parameters.galois_element(turn) for turn in chain.turns] for chain in chains],
         [[index[baby] for baby in group] for _, group in groups],
+        len(step.diagonals) >= DIVIDE_EARLY * sum(baby != 0 for baby in babies),
         diagonals,
     )
