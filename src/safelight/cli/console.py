@@ -32,6 +32,10 @@ _LABELS = {
     "membership: regular": "training regular networks",
     "membership: served": "training reference networks",
     "membership: ciphertext": "encrypting requests",
+    "inversion: ciphertext": "encrypting requests",
+    "inversion: white box": "inverting answers",
+    "inversion: hidden": "inverting hidden values",
+    "extraction": "training copies",
 }
 
 

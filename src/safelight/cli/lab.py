@@ -10,6 +10,8 @@ from typing import Any
 PARTS = {
     "leakage": "what stored and sent forms of an image give away, and attacks on `obfuscated`",
     "membership": "was a record in the training set? Attacks on controls and on a served model",
+    "inversion": "from what is seen of an inference back to the image",
+    "extraction": "how many answers until a copy agrees with the model",
 }
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 
-from safelight.cli.console import print_json, watcher
-from safelight.client.report import check_report_folder
+from safelight.cli.console import watcher
+from safelight.cli.lab_output import add_output_arguments, prepare_output, show
 from safelight.errors import InputError
 from safelight.lab.leakage import Leakage, measure_leakage
 from safelight.lab.leakage_page import write_leakage_page
@@ -28,14 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=int, default=64, help="side in pixels, of data sets of larger images"
     )
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write a page and results.json")
-    parser.add_argument("--json", action="store_true", help="print a JSON document")
+    add_output_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measures and reports."""
-    if arguments.report is not None:
-        check_report_folder(arguments.report)
+    prepare_output(arguments)
     data = (
         dataset_titled(_DEFAULT, size=arguments.size)
         if arguments.dataset is None
@@ -51,16 +48,13 @@ def run(arguments: argparse.Namespace) -> int:
         found = measure_leakage(
             images, reference, progress=lambda what, done, total: watch("leakage", done, total)
         )
-    document = found.to_json() | {"dataset": data.name}
-    if arguments.report is not None:
-        command = f"safelight lab leakage --images {len(images)} --report DIR"
-        page = write_leakage_page(arguments.report, found, dataset=data.name, command=command)
-    if arguments.json:
-        print_json(document)
-        return 0
-    sys.stdout.write(_table(found))
-    if arguments.report is not None:
-        sys.stdout.write(f"report: {page}\n")
+    command = f"safelight lab leakage --images {len(images)} --report DIR"
+    show(
+        arguments,
+        found.to_json() | {"dataset": data.name},
+        _table(found),
+        lambda folder: write_leakage_page(folder, found, dataset=data.name, command=command),
+    )
     return 0
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
 
-from safelight.cli.console import print_json, watcher
-from safelight.client.report import check_report_folder
+from safelight.cli.console import watcher
+from safelight.cli.lab_output import add_output_arguments, prepare_output, show
 from safelight.lab.membership_page import write_membership_page
 from safelight.lab.membership_run import MembershipRow, membership_rows
 from safelight.models.registry import load_model
@@ -19,29 +17,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "model", nargs="?", default="cxr-pneumonia-28", help="name; see `safelight models`"
     )
     parser.add_argument("--seed", type=int, default=0, help="of every choice and training")
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write a page and results.json")
-    parser.add_argument("--json", action="store_true", help="print a JSON document")
+    add_output_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Attacks and reports."""
-    if arguments.report is not None:
-        check_report_folder(arguments.report)
-    model = load_model(arguments.model)
+    prepare_output(arguments)
+    model, seed = load_model(arguments.model), arguments.seed
     with watcher() as watch:
-        rows = list(membership_rows(model, seed=arguments.seed, progress=watch))
-    if arguments.report is not None:
-        command = f"safelight lab membership {model.name} --seed {arguments.seed} --report DIR"
-        page = write_membership_page(
-            arguments.report, rows, model=model.name, command=command, seed=arguments.seed
-        )
-    if arguments.json:
-        document = [row.to_json() for row in rows]
-        print_json({"model": model.name, "seed": arguments.seed, "rows": document})
-        return 0
-    sys.stdout.write("".join(map(_line, rows)))
-    if arguments.report is not None:
-        sys.stdout.write(f"report: {page}\n")
+        rows = list(membership_rows(model, seed=seed, progress=watch))
+    command = f"safelight lab membership {model.name} --seed {seed} --report DIR"
+    show(
+        arguments,
+        {"model": model.name, "seed": seed, "rows": [row.to_json() for row in rows]},
+        "".join(map(_line, rows)),
+        lambda folder: write_membership_page(
+            folder, rows, model=model.name, command=command, seed=seed
+        ),
+    )
     return 0
 
 

@@ -36,8 +36,21 @@ def guess_from_ciphertext(
     Returns:
         Scores and labels of the second half.
     """
-    compiled = compile_model(model)
-    signature = compiled.signature
+    table = ciphertext_features(model, inputs, progress)
+    order = np.random.default_rng(seed).permutation(len(inputs))
+    learn, judge = np.split(order, [len(order) // 2])
+    mean, spread = table[learn].mean(axis=0), table[learn].std(axis=0) + 1e-9
+    table = (table - mean) / spread
+    truth = np.where(labels[learn], 1.0, -1.0)
+    gram = table[learn] @ table[learn].T + _RIDGE * np.eye(len(learn))
+    return table[judge] @ table[learn].T @ np.linalg.solve(gram, truth), labels[judge]
+
+
+def ciphertext_features(
+    model: TrainedModel, inputs: FloatArray, progress: Callable[[int, int], None]
+) -> FloatArray:
+    """What a classifier gets of each encrypted input: ``[n, features]``; one fresh key for all."""
+    signature = compile_model(model).signature
     secret = SecretKeys.generate(signature.parameters)
     features = []
     for done, values in enumerate(inputs):
@@ -46,14 +59,7 @@ def guess_from_ciphertext(
         )
         features.append(_features(encode_ciphertext(ciphertext)))
         progress(done + 1, len(inputs))
-    table = np.stack(features)
-    order = np.random.default_rng(seed).permutation(len(inputs))
-    learn, judge = np.split(order, [len(order) // 2])
-    mean, spread = table[learn].mean(axis=0), table[learn].std(axis=0) + 1e-9
-    table = (table - mean) / spread
-    truth = np.where(labels[learn], 1.0, -1.0)
-    gram = table[learn] @ table[learn].T + _RIDGE * np.eye(len(learn))
-    return table[judge] @ table[learn].T @ np.linalg.solve(gram, truth), labels[judge]
+    return np.stack(features)
 
 
 def _features(message: bytes) -> FloatArray:

@@ -47,13 +47,14 @@ def write_leakage_page(folder: Path, found: Leakage, *, dataset: str, command: s
                 _READING,
                 _REPRESENTATION_HEAD,
                 [_cells(row) for row in found.rows],
-                {"similarity": _similarity_figure(found)},
+                figures={"similarity": _similarity_figure(found)},
             ),
             Section(
                 "Attacks on the obfuscated level",
                 _ATTACK_READING,
                 ("attack", "knows", "SSIM", "PSNR, dB", "recovered"),
                 [_attack_cells(row) for row in found.attacks],
+                text_columns=2,
             ),
             Section(
                 "Side by side",

@@ -42,11 +42,9 @@ def write_membership_page(
             Section(
                 "Attacks",
                 _READING,
-                (
-                    "target", "sees", "attack", "AUC", "balanced accuracy", "TPR at 1 % FPR",
-                    "at 0.1 %", "members", "others",
-                ),
+                ("target", "sees", "attack", "AUC", "balanced", "TPR at 1 %", "0.1 %", "records"),
                 [_cells(row) for row in rows],
+                3,
                 {"membership": _figure(rows)},
             ),
         ),
@@ -63,14 +61,14 @@ def _range(row: MembershipRow) -> str:
 def _cells(row: MembershipRow) -> list[str]:
     s = row.success
     rates = [
-        f"{rate:.3f} ({low:.3f}–{high:.3f})"
+        f"{rate:.3f} ({low:.2f}–{high:.2f})"
         for rate, low, high in zip(
             s.true_positive_rates, s.true_positive_lows, s.true_positive_highs, strict=True
         )
     ]
     return [
-        row.target, row.sees, row.attack, f"{s.auc:.3f} ({s.auc_low:.3f}–{s.auc_high:.3f})",
-        f"{s.balanced_accuracy:.3f}", *rates, str(s.members), str(s.others),
+        row.target, row.sees, row.attack, f"{s.auc:.3f} ({s.auc_low:.2f}–{s.auc_high:.2f})",
+        f"{s.balanced_accuracy:.3f}", *rates, f"{s.members} + {s.others}",
     ]  # fmt: skip
 
 

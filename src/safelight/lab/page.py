@@ -38,6 +38,7 @@ class Section:
         paragraphs: Plain text.
         head: Of the table; none without rows.
         rows: Cells as plain text.
+        text_columns: How many columns, from the left, are words; the others are numbers.
         figures: matplotlib figures by name, unique on the page.
         pictures: Caption to uint8 ``[shown, rows, columns]``, drawn one below another.
     """
@@ -46,6 +47,7 @@ class Section:
     paragraphs: Sequence[str] = ()
     head: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
+    text_columns: int = 1
     figures: Mapping[str, Any] = field(default_factory=dict)
     pictures: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
 
@@ -55,7 +57,7 @@ class Section:
         parts += [f"<p>{escape(text)}</p>" for text in self.paragraphs]
         if self.rows:
             cells = [[escape(cell) for cell in row] for row in self.rows]
-            parts.append(table(self.head, cells))
+            parts.append(table(self.head, cells, numbers_from=self.text_columns))
         if self.figures:
             drawn = (f"<figure>{to_svg(f, name)}</figure>" for name, f in self.figures.items())
             parts.append(f'<div class="figures">{"".join(drawn)}</div>')
