@@ -16,6 +16,8 @@ export interface DecodedFrame {
   bits: number;
   signed: boolean;
   bytes: Uint8Array;
+  /** JPEG-LS: whether planes come one after another. */
+  planarLayout?: boolean;
 }
 
 interface Decoder {
@@ -93,6 +95,9 @@ export async function decodeFrame(codec: CodecName, encoded: Uint8Array): Promis
       bits: info.bitsPerSample,
       signed: info.isSigned ?? false,
       bytes: decoder.getDecodedBuffer().slice(),
+      ...(decoder.getInterleaveMode === undefined
+        ? {}
+        : { planarLayout: isPlanar(decoder.getInterleaveMode()) }),
     };
   } catch (error) {
     if (error instanceof PortalError) throw error;
@@ -106,4 +111,10 @@ export async function decodeFrame(codec: CodecName, encoded: Uint8Array): Promis
       modules.delete(codec);
     }
   }
+}
+
+/** CharLS's interleave modes: 0 none, 1 by line, 2 by sample; only the first gives planes. */
+function isPlanar(mode: unknown): boolean {
+  const value = typeof mode === "object" && mode !== null ? (mode as { value: number }).value : mode;
+  return value === 0;
 }
