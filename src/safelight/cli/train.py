@@ -89,7 +89,7 @@ def configuration(arguments: argparse.Namespace) -> Config:
     path = Path(arguments.source)
     if path.suffix == ".toml":
         config = read_config(path)
-    elif not path.exists() and arguments.source in KNOWN_MD5:
+    elif not path.exists() and (arguments.source in KNOWN_MD5 or arguments.source == "wdbc"):
         config = Config(DataConfig(name=arguments.source))
     else:
         if not path.exists():
@@ -184,7 +184,7 @@ def _table(report: dict[str, Any]) -> str:
         ("data", report["data"]),
         ("network", f"{report['network']}, N = {report['n']}"),
         ("validation", f"AUC {validation['auc']:.4f} over {validation['n']} images; {spread}"),
-        ("encrypted", f"about {report['predicted_ms']:.0f} ms an image, one thread"),
+        ("encrypted", f"about {report['predicted_ms']:.0f} ms an input, one thread"),
         ("folder", f"{report['folder']} ({report['seconds']:.0f} s)"),
     ]
     lines = "".join(f"  {name:11} {text}\n" for name, text in rows)

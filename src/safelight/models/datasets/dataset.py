@@ -27,6 +27,7 @@ class About:
         title: Its full name.
         task: What its labels are.
         classes: Names, in the order of the labels.
+        features: Names of a record's numbers, in order; empty for images.
         positive: Of a binary task the class that is the finding; the second if empty.
         licence: As its owner states it; empty where unknown.
         attribution: Whom to name.
@@ -44,6 +45,7 @@ class About:
     kind: Kind = ""
     md5: str = ""
     positive: str = ""
+    features: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.classes) < (1 if self.task == "multi-label" else 2):

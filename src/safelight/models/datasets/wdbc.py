@@ -9,17 +9,29 @@ doi:10.24432/C5DW2B, CC BY 4.0.
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from safelight.errors import InputError, RecordError
+from safelight.models.datasets.dataset import About, Dataset
+from safelight.models.datasets.patient_split import split_by_patient
 from safelight.models.datasets.split import Split
 
 FEATURE_COUNT = 30
 CLASSES = ("benign", "malignant")
 LABEL_COLUMN = "malignant"
 HELD_OUT_COUNT = 114
+ABOUT = About(
+    title="Wisconsin Diagnostic Breast Cancer (UCI)",
+    task="binary",
+    classes=CLASSES,
+    licence="CC BY 4.0",
+    attribution="Wolberg, Mangasarian, Street, Street 1995, UCI Machine Learning Repository",
+    source="https://doi.org/10.24432/C5DW2B",
+    kind="record",
+)
 
 
 def load() -> tuple[Split, Split, tuple[str, ...]]:
@@ -45,6 +57,22 @@ def load() -> tuple[Split, Split, tuple[str, ...]]:
     names = tuple(str(name) for name in data.feature_names)
     parts = train_test_split(records, labels, test_size=0.2, random_state=42)
     return Split(parts[0], parts[2]), Split(parts[1], parts[3]), names
+
+
+def dataset(*, seed: int = 0) -> Dataset:
+    """The same for training: a tenth of the 455 training patients validates.
+
+    Args:
+        seed: Of their choice.
+
+    Raises:
+        InputError: scikit-learn is not installed.
+    """
+    learn, held_out, names = load()
+    each = np.arange(len(learn))  # one record a patient
+    train, val = split_by_patient(each, learn.labels, (0.9, 0.1), seed=seed)
+    about = replace(ABOUT, features=names)
+    return Dataset("wdbc", learn.where(train), learn.where(val), held_out, about)
 
 
 def load_held_out(path: Path | None = None) -> tuple[Split, tuple[str, ...]]:

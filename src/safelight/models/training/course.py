@@ -23,7 +23,7 @@ from safelight.errors import InputError
 from safelight.models.training.augmentation import Augmentation
 from safelight.models.training.checkpoint import load_checkpoint, save_checkpoint
 from safelight.models.training.objective import Objective
-from safelight.models.training.pixels import Normalisation
+from safelight.models.training.pixels import Normalisation, brightness
 from safelight.models.training.quadratic import Quadratic
 
 EpochWatch = Callable[[int, int, float, float], None]
@@ -181,9 +181,9 @@ class Course:
     def step(self, chosen: Tensor) -> float:
         """One step on the images at these positions; returns the loss."""
         material, recipe = self.material, self.recipe
-        images = material.images[chosen].float() / 255
+        images = brightness(material.images[chosen])
         labels = material.labels[chosen]
-        if recipe.augmentation is not None:
+        if recipe.augmentation is not None and images.dim() == 4:
             images = recipe.augmentation(images, self.generator)
         targets = material.objective.targets(labels, recipe.label_smoothing)
         weights = material.objective.example_weights(labels)
@@ -324,7 +324,7 @@ def predict(
     network.eval()
     with torch.no_grad():
         parts = [
-            network(normalisation(part.float() / 255)) for part in images.split(_EVALUATED_AT_ONCE)
+            network(normalisation(brightness(part))) for part in images.split(_EVALUATED_AT_ONCE)
         ]
     logits: NDArray[np.float64] = torch.cat(parts).double().numpy()
     return logits

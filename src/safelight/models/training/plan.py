@@ -17,6 +17,7 @@ from safelight.models.training.architectures import Architecture, Network
 from safelight.models.training.augmentation import Augmentation
 from safelight.models.training.config import TrainingConfig
 from safelight.models.training.course import Course, Material, Recipe, steps_per_epoch
+from safelight.models.training.pixels import brightness
 from safelight.models.training.teacher import Teacher
 
 DISTILLED_UP_TO = 20_000
@@ -173,7 +174,7 @@ def seconds_per_step(network: torch.nn.Module, material: Material, recipe: Recip
 
 
 def _answer_seconds(teacher: torch.nn.Module, material: Material, recipe: Recipe) -> float:
-    batch = material.normalisation(material.images[: recipe.batch_size].float() / 255)
+    batch = material.normalisation(brightness(material.images[: recipe.batch_size]))
     teacher.eval()
     times = []
     with torch.no_grad():

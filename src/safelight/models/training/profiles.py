@@ -28,6 +28,7 @@ PROFILES: dict[Kind, Augmentation] = {
     "oct": replace(_GENTLE, flip=0.5),
     # left and right are classes of the organ sets: no flips
     "ct": replace(_GENTLE, brightness=0.04, contrast=0.1, gamma=0.1),
+    "record": _GENTLE,  # not used: only images are changed
     "": _GENTLE,
 }
 

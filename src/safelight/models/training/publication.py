@@ -27,6 +27,7 @@ from safelight.models.training.export import (
     write_model,
 )
 from safelight.models.training.pipeline import Run, Student, changed_copies
+from safelight.models.training.pixels import brightness
 from safelight.models.training.trained_card import card_text
 from safelight.models.training.trial_compilation import check_ring, description_of
 
@@ -183,5 +184,5 @@ def _calibration_batches(run: Run) -> list[torch.Tensor]:
     images = [material.images[::step], material.val_images]
     images += changed_copies(material.val_images[:MOST_CALIBRATED], run.plan.recipe.augmentation)
     return [
-        material.normalisation(part.float() / 255) for each in images for part in each.split(1024)
+        material.normalisation(brightness(part)) for each in images for part in each.split(1024)
     ]

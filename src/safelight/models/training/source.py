@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safelight.errors import InputError
 from safelight.imaging import Image
 from safelight.imaging.steps import CenterCropSquare, Resize
-from safelight.models.datasets import kermany, lidc, medmnist, nih_cxr14
+from safelight.models.datasets import kermany, lidc, medmnist, nih_cxr14, wdbc
 from safelight.models.datasets.dataset import Dataset, check_labels
 from safelight.models.datasets.leakage import leakage
 from safelight.models.datasets.split import Split, without_repeats_of
@@ -76,6 +76,8 @@ def _opened(config: DataConfig, watch: Watch) -> Dataset:
     def reading(done: int, total: int) -> None:
         watch.progress("reading images", done, total)
 
+    if config.name == "wdbc":
+        return wdbc.dataset()
     if config.name:
         return medmnist.load(medmnist.find_or_download(config.name))
     path = Path(config.path)

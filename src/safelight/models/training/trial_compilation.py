@@ -127,6 +127,7 @@ def description_of(
 ) -> dict[str, Any]:
     """The part of ``model.json`` that does not depend on the weights."""
     about = objective.about
+    features = {"features": list(about.features)} if about.features else {}
     activation = {"binary": "sigmoid", "multi-label": "sigmoid_each"}.get(about.task, "softmax")
     return {
         "format": FORMAT,
@@ -135,6 +136,7 @@ def description_of(
         "title": title,
         "input_shape": list(architecture.input_shape),
         "input_bound": normalisation.bound,
+        **features,
         "preprocessing": normalisation.preprocessing(architecture.input_shape),
         "outputs": {
             "classes": list(about.classes),
