@@ -54,7 +54,10 @@ MODEL = DistilledModel(
     ),
     recipe=Recipe(epochs=40, batch_size=32, teacher_weight=0.8, augmentation=AUGMENTATION),
     teacher_recipe=Recipe(
-        epochs=25, batch_size=32, learning_rate=3e-3, weight_decay=0.05,
+        epochs=25,
+        batch_size=32,
+        learning_rate=3e-3,
+        weight_decay=0.05,
         augmentation=AUGMENTATION,
     ),
     teacher_width=12,
