@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from safelight.cli import vault_deidentify, vault_envelopes, vault_keys
+from safelight.cli import (
+    vault_archive,
+    vault_deidentify,
+    vault_envelopes,
+    vault_keys,
+    vault_storage,
+)
 
-_GROUPS = (vault_keys, vault_envelopes, vault_deidentify)
+_GROUPS = (vault_keys, vault_envelopes, vault_deidentify, vault_archive, vault_storage)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import track
-
 from safelight.cli.console import print_json
-from safelight.errors import DeidentificationError, ImageError, InputError
+from safelight.cli.file_batch import files_below, for_each_file
+from safelight.errors import DeidentificationError, InputError, VaultError
 
 if TYPE_CHECKING:
     from safelight.imaging.deidentification import DeidentificationOptions, IdentifierKey
@@ -68,21 +67,6 @@ def chosen_options(arguments: argparse.Namespace) -> DeidentificationOptions:
     return DeidentificationOptions(dates=arguments.dates, **flags)
 
 
-def files_below(source: Path) -> list[Path]:
-    """The file, or all files below the folder, in order of their names.
-
-    Raises:
-        InputError: there is nothing.
-    """
-    if source.is_dir():
-        found = sorted(path for path in source.rglob("*") if path.is_file())
-    else:
-        found = [source] if source.is_file() else []
-    if not found:
-        raise InputError(f"{source.name} is not a file or a folder with files")
-    return found
-
-
 def _perform(arguments: argparse.Namespace) -> int:
     from safelight.imaging.deidentification import deidentify
     from safelight.imaging.load import read_source
@@ -93,35 +77,35 @@ def _perform(arguments: argparse.Namespace) -> int:
     if source.resolve() == target.resolve():
         raise InputError("IN and OUT are the same", hint="originals are not overwritten")
     key = _identifier_key(arguments.identifier_key)
-    done: list[dict[str, Any]] = []
-    refused = 0
-    quiet = not sys.stderr.isatty() or len(files) < 2
-    for number, path in enumerate(track(files, "de-identifying", disable=quiet)):
-        try:
-            content, report = deidentify(read_source(path), options, key)
-        except (DeidentificationError, ImageError) as exc:
-            if source.is_file():
-                raise
-            refused += 1
-            done.append({"number": number, "error": exc.message})
-            continue
+
+    def work(path: Path, number: int) -> dict[str, Any]:
+        content, report = deidentify(read_source(path), options, key)
         # a file's own name often holds the patient's
         place = target if source.is_file() else target / f"{number:06}.dcm"
-        place.parent.mkdir(parents=True, exist_ok=True)
+        _make(place.parent)
         with whole_file(place, replace=arguments.replace) as file:
             file.write(content)
-        done.append({"number": number, "file": str(place), "report": report.to_json()})
+        return {"file": str(place), "report": report.to_json()}
+
+    batch = for_each_file(files, work, "de-identifying")
     if arguments.json:
-        print_json({"files": done, "refused": refused})
+        print_json({"files": batch.results, "refused": batch.refused})
     else:
-        _print(done)
-    return 1 if refused else 0
+        _print(batch.results)
+    return 1 if batch.refused else 0
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise VaultError(f"{folder.name} cannot be made ({exc.strerror})") from exc
 
 
 def _print(done: list[dict[str, Any]]) -> None:
     for entry in done:
         if "error" in entry:
-            sys.stdout.write(f"file {entry['number']} in order of names: {entry['error']}\n")
+            sys.stdout.write(f"{entry['source']}\n  refused: {entry['error']}\n")
             continue
         totals = ", ".join(f"{code} {count}" for code, count in entry["report"]["totals"].items())
         sys.stdout.write(f"{entry['file']}: {totals}\n")

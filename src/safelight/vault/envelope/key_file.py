@@ -38,8 +38,14 @@ _MAX_FILE_BYTES = 1 << 16
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 1 << 17, 8, 1
 _MAX_SCRYPT_N = 1 << 20
 
-_PRIVATE = {KeyKind.HYBRID: HybridPrivateKey, KeyKind.RSA: RsaPrivateKey}
-_PUBLIC = {KeyKind.HYBRID: HybridPublicKey, KeyKind.RSA: RsaPublicKey}
+_PRIVATE: dict[KeyKind, type[HybridPrivateKey] | type[RsaPrivateKey]] = {
+    KeyKind.HYBRID: HybridPrivateKey,
+    KeyKind.RSA: RsaPrivateKey,
+}
+_PUBLIC: dict[KeyKind, type[HybridPublicKey] | type[RsaPublicKey]] = {
+    KeyKind.HYBRID: HybridPublicKey,
+    KeyKind.RSA: RsaPublicKey,
+}
 
 
 @dataclass(frozen=True)

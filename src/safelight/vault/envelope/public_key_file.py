@@ -20,7 +20,10 @@ from safelight.vault.envelope.whole_file import whole_file
 _FORMAT = "safelight-vault-public-key"
 _VERSION = 1
 _MAX_FILE_BYTES = 1 << 14
-_KINDS = {KeyKind.HYBRID: HybridPublicKey, KeyKind.RSA: RsaPublicKey}
+_KINDS: dict[KeyKind, type[HybridPublicKey] | type[RsaPublicKey]] = {
+    KeyKind.HYBRID: HybridPublicKey,
+    KeyKind.RSA: RsaPublicKey,
+}
 
 
 def public_key_text(key: GivenPublicKey) -> str:
