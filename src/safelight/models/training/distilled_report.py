@@ -119,7 +119,9 @@ def _graded(labels: metrics.Labels, chances: FloatArray, draws: int = 2000) -> d
         "n": len(labels),
         "accuracy": accuracy,
         "auc": auc,
-        "auc_of_each": [metrics.auc((labels == k).astype(int), chances[:, k]) for k in range(5)],
+        "auc_of_each": [
+            metrics.auc((labels == k).astype(int), chances[:, k]) for k in range(classes)
+        ],
         "mean_grade_error": float(np.abs(labels - decided).mean()),
         "rmse": float(np.sqrt(np.mean((chances - truth) ** 2))),
         "log_loss": float(-np.mean(np.log((chances * truth).sum(axis=1) + 1e-12))),
