@@ -20,6 +20,7 @@ SUBCOMMANDS = {
     "demo": "the main job on real data, with a service process of its own",
     "diagnose": "encrypt images or records, have them evaluated, decrypt the findings",
     "evaluate": "a model's test set, in the clear and encrypted",
+    "baselines": "well-known models in the clear, on the splits of the encrypted ones",
     "models": "the shipped models and their cards",
     "train": "train a model that can run encrypted, from a data set to its folder",
     "compile": "compile a model and print its plan",

@@ -23,8 +23,8 @@ from safelight.client.report_text import (
 )
 from safelight.models.measures import Measures
 
-_STYLE = Path(__file__).with_name("report_page.css")
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+PAGE_STYLE = Path(__file__).with_name("report_page.css")
+PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _PREVALENCES = (0.01, 0.05, 0.20, 0.50)
 
 _CAPTIONS = {
@@ -70,10 +70,10 @@ def report_page(
         [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{PAGE_POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escape(title)}</title>",
-            f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head><body><main>",
+            f"<style>{PAGE_STYLE.read_text(encoding='utf-8')}</style></head><body><main>",
             *body,
             "</main></body></html>",
             "",

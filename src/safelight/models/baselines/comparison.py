@@ -204,7 +204,7 @@ def _fitted_network(
 
     def told(epoch: int, count: int, _loss: float) -> None:
         if watch is not None:
-            watch(f"baseline {name}", epoch, count)
+            watch("baseline", epoch, count)
 
     outputs = outputs_of(dataset.about)
     predictor, done = fit_network(

@@ -69,7 +69,7 @@ class Forest:
     def parameter_count(self) -> int:
         """A threshold an inner node, and the shares of the leaves."""
         leaves = int((self.left == _LEAF).sum())
-        return len(self.left) - leaves + leaves * self.values.shape[1]
+        return int(len(self.left) - leaves + leaves * self.values.shape[1])
 
     @classmethod
     def rebuilt(cls, arrays: Arrays, features: int, columns: int) -> Forest:
@@ -80,8 +80,12 @@ class Forest:
         """
         try:
             found = cls(
-                *(np.asarray(arrays[n], np.int64) for n in ("roots", "left", "right", "feature")),
-                *(np.asarray(arrays[n], np.float64) for n in ("threshold", "values")),
+                roots=np.asarray(arrays["roots"], np.int64),
+                left=np.asarray(arrays["left"], np.int64),
+                right=np.asarray(arrays["right"], np.int64),
+                feature=np.asarray(arrays["feature"], np.int64),
+                threshold=np.asarray(arrays["threshold"], np.float64),
+                values=np.asarray(arrays["values"], np.float64),
             )
             nodes = len(found.left)
             inner = found.left != _LEAF
@@ -140,10 +144,12 @@ def fit_forest(
         roots.append(offset)
         offset += tree.node_count
     return Forest(
-        np.array(roots, dtype=np.int64),
-        *(np.concatenate(parts[n]).astype(np.int64) for n in ("left", "right", "feature")),
-        np.concatenate(thresholds),
-        np.concatenate(values),
+        roots=np.array(roots, dtype=np.int64),
+        left=np.concatenate(parts["left"]).astype(np.int64),
+        right=np.concatenate(parts["right"]).astype(np.int64),
+        feature=np.concatenate(parts["feature"]).astype(np.int64),
+        threshold=np.concatenate(thresholds),
+        values=np.concatenate(values),
     )
 
 

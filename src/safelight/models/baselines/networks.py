@@ -21,7 +21,7 @@ from safelight.errors import InputError, RecordError
 from safelight.models.baselines.baseline import Arrays, FloatArray
 from safelight.models.training.architectures import Architecture, Convolution, Network
 
-LEAST_SIDE = {"resnet18": 64, "densenet121": 64}
+LEAST_SIDE = {"resnet18": 48, "densenet121": 32}
 MOST_SIDE = 128
 _BATCH = 256
 
