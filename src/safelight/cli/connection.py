@@ -7,6 +7,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 
 from safelight.ckks.key_file import load_key_file
@@ -16,9 +17,12 @@ from safelight.client.client import Client
 from safelight.client.exchange import Exchange
 from safelight.client.key_sets import KnownService, ServiceMemory, Watch
 from safelight.client.local_service import LocalService
+from safelight.client.sealed_client import SealedClient
 from safelight.client.service_audit import ServiceAudit
 from safelight.errors import InputError, KeyFileError, ServiceError
 from safelight.models.registry import load_model
+from safelight.vault.access.request_json import time_of
+from safelight.vault.access.requests import PURPOSES
 from safelight.vault.audit.checkpoint import VerifierKey
 from safelight.vault.audit.reading import LogReader
 from safelight.vault.audit.watching import CheckpointSource, FolderSource
@@ -37,6 +41,11 @@ def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
         "--keys", type=Path, metavar="FILE", help="secret key file; else a key for this run only"
     )
     parser.add_argument("--insecure-http", action="store_true", help="plain HTTP beyond loopback")
+    parser.add_argument("--purpose", choices=PURPOSES, help="why it is asked, for access rules")
+    parser.add_argument(
+        "--consent", choices=("given", "refused"), help="of the patient, for access rules"
+    )
+    parser.add_argument("--consent-until", metavar="TIME", help="when the consent ends")
     parser.add_argument(
         "--engine", default="auto", choices=("auto", "native", "seal"), help="of the own service"
     )
@@ -67,6 +76,59 @@ def audit_source(
         yield source, source.verifier_key
     finally:
         exchange.close()
+
+
+@contextmanager
+def open_sealed_client(
+    arguments: argparse.Namespace, models: tuple[str, ...]
+) -> Iterator[SealedClient]:
+    """A client at the level `envelope` of the service that the arguments name, or of a local one.
+
+    Raises:
+        InputError: ``--keys`` is given: keys of CKKS have no use at this level.
+    """
+    if arguments.keys is not None:
+        raise InputError(
+            "--keys is for the level homomorphic", hint="an envelope is sealed to the service"
+        )
+    headers = claims(arguments)
+    if arguments.server is None:
+        names = tuple(load_model(name).name for name in models)
+        with (
+            LocalService(models, engine=arguments.engine, lowered=names) as service,
+            SealedClient(
+                service.url, service.token, service_key=service.public_key, headers=headers
+            ) as client,
+        ):
+            yield client
+        return
+    with SealedClient(
+        arguments.server,
+        _token(arguments.token_file),
+        service_key=_public_key(arguments.service_key),
+        headers=headers,
+        insecure_http=arguments.insecure_http,
+    ) as client:
+        yield client
+
+
+def claims(arguments: argparse.Namespace) -> dict[str, str]:
+    """What the arguments say for access rules, as headers.
+
+    Raises:
+        InputError: A time that is none.
+    """
+    headers: dict[str, str] = {}
+    if arguments.purpose is not None:
+        headers["Safelight-Purpose"] = arguments.purpose
+    if arguments.consent is not None:
+        until = ""
+        if arguments.consent_until is not None:
+            until = f"; until={time_of(arguments.consent_until).astimezone(UTC).isoformat()}"
+        headers["Safelight-Consent"] = arguments.consent + until
+    elif arguments.consent_until is not None:
+        raise InputError("--consent-until goes with --consent given")
+    return headers
 
 
 @contextmanager
@@ -104,6 +166,7 @@ def open_client(
         keyset_id=None if known is None else known.keyset_id,
         watch=watch,
         insecure_http=arguments.insecure_http,
+        headers=claims(arguments),
     ) as client:
         try:
             yield client

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
-from safelight.cli.connection import add_connection_arguments, open_client
+from safelight.cli.connection import add_connection_arguments, open_client, open_sealed_client
 from safelight.cli.console import RESEARCH_ONLY, milliseconds, print_json, watcher
+from safelight.cli.public_part_text import public_part_lines
 from safelight.client.diagnosis import LEVEL, Diagnosis
 from safelight.client.heatmaps import check_has_maps, write_heatmap
+from safelight.client.inputs import preprocessing_of
+from safelight.client.sealed_client import LEVEL as SEALED
 from safelight.errors import InputError
+from safelight.imaging.public_backbone import add_public_part
 from safelight.models.registry import load_model
+from safelight.wire.levels import MEANINGS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,12 +31,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write a picture of each image with what spoke for the finding; for models with a "
         "class-activation map",
     )
+    parser.add_argument(
+        "--public-part",
+        type=Path,
+        metavar="FILE",
+        help="the .onnx that came with a split model; kept for later calls",
+    )
+    parser.add_argument(
+        "--level",
+        choices=("homomorphic", "envelope"),
+        default="homomorphic",
+        help="of protection; in an envelope the service sees the image while it computes",
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON document")
     add_connection_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Diagnoses every input."""
+    if arguments.level == "envelope":
+        return _run_sealed(arguments)
+    if arguments.public_part is not None:
+        add_public_part(arguments.public_part)
     with watcher() as watch, open_client(arguments, (arguments.model,), watch) as client:
         # an own service also takes a model's folder; it serves it by its name
         name = arguments.model if arguments.server else load_model(arguments.model).name
@@ -38,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.heatmap is not None:
             check_has_maps(signature)
             _make(arguments.heatmap)
+        public = preprocessing_of(signature).public_parts
         both = list(client.diagnose_with_maps(name, arguments.paths))
     pictures = [
         None
@@ -51,13 +74,29 @@ def run(arguments: argparse.Namespace) -> int:
         for document, picture in zip(documents, pictures, strict=True):
             if picture is not None:
                 document["heatmap"] = str(picture)
-        print_json({"level": LEVEL, "diagnoses": documents})
+        parts = [asdict(part) for part in public]
+        print_json({"level": LEVEL, "public_parts": parts, "diagnoses": documents})
         return 0
     for diagnosis, picture in zip(found, pictures, strict=True):
         sys.stdout.write(_lines(diagnosis))
+        sys.stdout.write(public_part_lines(public))
         if picture is not None:
             sys.stdout.write(f"  heatmap      {picture}\n")
     sys.stdout.write(f"{RESEARCH_ONLY}\n")
+    return 0
+
+
+def _run_sealed(arguments: argparse.Namespace) -> int:
+    if arguments.heatmap is not None:
+        raise InputError("heatmaps are made at the level homomorphic")
+    with open_sealed_client(arguments, (arguments.model,)) as client:
+        name = arguments.model if arguments.server else load_model(arguments.model).name
+        found = list(client.diagnose(name, arguments.paths))
+    if arguments.json:
+        print_json({"level": SEALED, "diagnoses": [diagnosis.to_json() for diagnosis in found]})
+        return 0
+    sys.stdout.write("".join(map(_lines, found)))
+    sys.stdout.write(f"Level {SEALED}: {MEANINGS[SEALED]}.\n{RESEARCH_ONLY}\n")
     return 0
 
 

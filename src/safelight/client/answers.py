@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from safelight.ckks.ciphertext import KeyRequirements
 from safelight.ckks.parameters import Parameters
-from safelight.errors import MisbehavingServiceError, ParameterError
+from safelight.errors import MisbehavingServiceError, ParameterError, WireError
 
 RELINEARIZATION = "relinearization"
 
@@ -106,7 +106,7 @@ def read_answer(document: object, read: Callable[[dict[str, Any]], _T]) -> _T:
         raise MisbehavingServiceError("the service's answer is not a JSON object")
     try:
         return read(document)
-    except (KeyError, TypeError, ValueError, OverflowError) as exc:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, WireError) as exc:
         raise MisbehavingServiceError("the service's answer lacks what it must have") from exc
     except ParameterError as exc:
         raise MisbehavingServiceError(

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -86,6 +86,8 @@ class Client:
             long as this object.
         watch: Called with progress.
         verify: TLS verification as httpx takes it.
+        insecure_http: Allows plain HTTP to another machine.
+        headers: Claims for access rules: `Safelight-Purpose`, `Safelight-Consent`.
     """
 
     def __init__(
@@ -99,9 +101,10 @@ class Client:
         watch: Watch | None = None,
         verify: Any = True,
         insecure_http: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._transport = Transport(
-            url, token, service_key, verify=verify, insecure_http=insecure_http
+            url, token, service_key, verify=verify, insecure_http=insecure_http, headers=headers
         )
         self._watch = watch
         self._service_key = service_key

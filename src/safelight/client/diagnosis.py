@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.circuit.signature import Outputs, Signature
+from safelight.wire.interface import ModelInterface
 
 LEVEL = "homomorphic"
 # CKKS is not IND-CPA-D: exact decrypted floats must not be shared, so three decimals are.
@@ -47,7 +48,7 @@ class Diagnosis:
         probabilities: Of every class, three decimals.
         threshold: Operating point on ``probability``.
         level: Level of protection.
-        parameters_digest: Of the CKKS parameters, hex.
+        parameters_digest: Of the CKKS parameters, hex; in an envelope, of the key it was sealed to.
         timings_ms: Of the ciphertext that held this input, by phase.
         receipt: What the service signed.
     """
@@ -70,7 +71,9 @@ class Diagnosis:
         return asdict(self)
 
 
-def decide(signature: Signature, probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
+def decide(
+    signature: Signature | ModelInterface, probabilities: NDArray[np.float64]
+) -> NDArray[np.int64]:
     """Index of the class decided on, for each row of ``[records, classes]``.
 
     Two classes: by the operating point on the positive one. More: the most probable. Several
@@ -96,13 +99,24 @@ def named(outputs: Outputs, decided: NDArray[np.int64]) -> str:
 
 
 def diagnoses(
-    signature: Signature,
+    signature: Signature | ModelInterface,
     sources: list[str],
     probabilities: NDArray[np.float64],
     timings_ms: Mapping[str, float],
     receipt: Receipt,
+    *,
+    level: str = LEVEL,
 ) -> list[Diagnosis]:
-    """Rounds and names the answers of one ciphertext."""
+    """Rounds and names the answers of one request.
+
+    Args:
+        signature: Of the model.
+        sources: Names of the inputs.
+        probabilities: ``[records, classes]``.
+        timings_ms: By phase.
+        receipt: What the service signed.
+        level: Level of protection at which it was computed.
+    """
     outputs = signature.outputs
     rounded = np.round(probabilities, PROBABILITY_DECIMALS)
     positive = outputs.classes.index(outputs.positive)
@@ -116,8 +130,8 @@ def diagnoses(
             probability=float(row[positive]),
             probabilities=dict(zip(outputs.classes, map(float, row), strict=True)),
             threshold=outputs.threshold,
-            level=LEVEL,
-            parameters_digest=signature.parameters.digest.hex(),
+            level=level,
+            parameters_digest=receipt.parameters_digest,
             timings_ms=timings_ms,
             receipt=receipt,
         )

@@ -59,10 +59,17 @@ class Exchange:
         token: Bearer token.
         verify: TLS verification as httpx takes it: True, or an SSL context.
         insecure_http: Allows plain HTTP elsewhere; the token is readable on the way.
+        headers: Further headers of every request.
     """
 
     def __init__(
-        self, url: str, token: str, *, verify: Any = True, insecure_http: bool = False
+        self,
+        url: str,
+        token: str,
+        *,
+        verify: Any = True,
+        insecure_http: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         parts = _address(url)
         if not _TOKEN.fullmatch(token):
@@ -83,6 +90,7 @@ class Exchange:
                 # nothing that we fetch is compressible, and a bomb cannot hide in identity
                 "Accept-Encoding": "identity",
                 "User-Agent": "safelight",
+                **(headers or {}),
             },
             timeout=httpx.Timeout(IDLE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             verify=verify,

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from safelight.circuit.signature import Signature
 from safelight.errors import InputError, WireError
 from safelight.imaging import Preprocessing, load_image, read_records
+from safelight.wire.interface import ModelInterface
 
 FloatArray = NDArray[np.float64]
 
 
-def preprocessing_of(signature: Signature) -> Preprocessing:
+def preprocessing_of(signature: Signature | ModelInterface) -> Preprocessing:
     """The signature's steps.
 
     Raises:
@@ -30,7 +31,9 @@ def preprocessing_of(signature: Signature) -> Preprocessing:
         ) from exc
 
 
-def load_inputs(signature: Signature, paths: Sequence[str | Path]) -> list[tuple[str, FloatArray]]:
+def load_inputs(
+    signature: Signature | ModelInterface, paths: Sequence[str | Path]
+) -> list[tuple[str, FloatArray]]:
     """(source, input of the model's shape) for each image, or for each record of each table.
 
     Raises:
@@ -51,7 +54,7 @@ def load_inputs(signature: Signature, paths: Sequence[str | Path]) -> list[tuple
 
 
 def _load(
-    signature: Signature, steps: Preprocessing, path: Path
+    signature: Signature | ModelInterface, steps: Preprocessing, path: Path
 ) -> Iterator[tuple[str, FloatArray]]:
     if not steps.is_for_records:
         values = steps.apply(load_image(path, value_scale=steps.value_scale))
@@ -66,7 +69,7 @@ def _load(
         yield f"{path}#{row}", values
 
 
-def _check(signature: Signature, values: FloatArray, where: str) -> None:
+def _check(signature: Signature | ModelInterface, values: FloatArray, where: str) -> None:
     if values.shape != signature.input_shape:
         raise InputError(
             f"{where}preprocessing gives shape {list(values.shape)}, "

@@ -48,6 +48,7 @@ class LocalService:
     """
 
     def __init__(
+        lowered: Names of models that it also serves at the level `envelope`.
         self,
         models: tuple[str, ...] | None = None,
         *,
@@ -59,6 +60,7 @@ class LocalService:
             self._temporary = tempfile.TemporaryDirectory(prefix="safelight-service-")
             data = Path(self._temporary.name)
         self.data = data
+        lowered: tuple[str, ...] = (),
         self.token = secrets.token_urlsafe(32)
         self._log = (data / "service.log").open("wb")
         arguments = ["--data", str(data), "--port", "0", "--engine", engine]
@@ -68,8 +70,14 @@ class LocalService:
             [sys.executable, "-m", "safelight.service", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+        if self._temporary is not None:
+            arguments += ["--programs", str(programs_folder())]
+            # nobody would look into the audit log of a service that lives for one command
+            arguments += ["--no-audit"]
             stderr=self._log,
             env={**_public_environment(), "SAFELIGHT_LOCAL_TOKEN": self.token},
+        for name in lowered:
+            arguments += ["--minimum-level", f"{name}=envelope"]
         )
         try:
             ready = self._await_ready()

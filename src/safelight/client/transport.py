@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from safelight.client import answers
+from safelight.client import answers, sealed_answers
 from safelight.client.answers import JobState, KeysetState, ModelInfo, ServiceInfo, read_answer
 from safelight.client.exchange import Exchange, parse_document
+from safelight.client.sealed_answers import SealedModel
 from safelight.client.waiting import ProgressCallback, Waiting, job_of
 from safelight.errors import (
     InputError,
@@ -23,6 +25,7 @@ from safelight.errors import (
     RequestRejectedError,
 )
 from safelight.wire.content_digest import content_digest, parse_content_digest
+from safelight.wire.levels import Level
 
 OCTETS = "application/octet-stream"
 
@@ -39,6 +42,7 @@ class Transport:
             it is known from before.
         verify: TLS verification as httpx takes it.
         insecure_http: Allows plain HTTP to another machine.
+        headers: Further headers of every request, such as claims for access rules.
     """
 
     def __init__(
@@ -49,8 +53,11 @@ class Transport:
         *,
         verify: Any = True,
         insecure_http: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._exchange = Exchange(url, token, verify=verify, insecure_http=insecure_http)
+        self._exchange = Exchange(
+            url, token, verify=verify, insecure_http=insecure_http, headers=headers
+        )
         self._public_key = service_public_key
         self._waiting = Waiting(self._exchange, self.job)
 
@@ -93,6 +100,38 @@ class Transport:
         if info.name != name:
             raise MisbehavingServiceError("the service described another model")
         return info
+
+    def envelope_key(self) -> tuple[ServiceInfo, bytes, bytes]:
+        """The service, its envelope key and the signature under it; not yet verified.
+
+        Raises:
+            InputError: The service has no envelope key.
+        """
+        info = self.service_info()
+        public, signature = read_answer(self._get("/v1/service"), sealed_answers.envelope_key)
+        return info, public, signature
+
+    def sealed_model(self, name: str) -> SealedModel:
+        """A model as it is asked in envelopes.
+
+        Raises:
+            InputError: It is not served at that level.
+        """
+        model = read_answer(self._get(f"/v1/models/{_segment(name)}"), sealed_answers.sealed_model)
+        if model.interface.model != name:
+            raise MisbehavingServiceError("the service described another model")
+        return model
+
+    def submit_sealed(self, model: str, level: Level, request: bytes) -> JobState:
+        """Hands in a sealed request; the same bytes again give the same job."""
+        answer = self._exchange.send(
+            "POST",
+            "/v1/inferences",
+            body=request,
+            headers=_octet_headers(request),
+            params={"model": model, "level": level},
+        )
+        return read_answer(parse_document(answer.body), answers.job_state)
 
     def create_keyset(self, parameters_digest: bytes) -> str:
         """Id of a new, empty key set for these parameters."""

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from safelight.engine.base import Engine
 from safelight.errors import UnknownModelError
 from safelight.service.bearer_token import BearerToken
+from safelight.service.envelope_key import EnvelopeKey
 from safelight.service.evaluator import Evaluator
 from safelight.service.gate import Gate
 from safelight.service.handlers import about, audit, events, inferences, keysets, models
@@ -24,14 +25,17 @@ from safelight.service.logs import Log
 from safelight.service.metrics import Metrics
 from safelight.service.model_levels import ModelLevels
 from safelight.service.parts import Parts
+from safelight.service.plain_models import PlainModels
 from safelight.service.portal import Portal
 from safelight.service.problems import problem_of
 from safelight.service.rate_limit import RateLimit
 from safelight.service.request_boundary import RequestBoundary
+from safelight.service.sealed_inference import SealedInference
 from safelight.service.served_model import Catalogue, ServedModel
 from safelight.service.settings import Settings
 from safelight.service.signing import Signer
 from safelight.service.stores import Stores
+from safelight.wire.levels import Level
 
 ROUTES = (
     Route("/v1/health", about.health, methods=["GET"]),
@@ -65,18 +69,23 @@ def build_app(
     *,
     log: Log | None = None,
     gate: Gate | None = None,
+    plain_models: PlainModels | None = None,
+    envelope_key: EnvelopeKey | None = None,
 ) -> Starlette:
     """The ASGI application; its parts are at ``app.state.parts``."""
     log, metrics = log or Log(), Metrics()
     catalogue = Catalogue(models)
     gate = gate or Gate(None, None, None)
-    if unknown := settings.minimum_levels.keys() - {model.name for model in catalogue}:
+    plain_models = plain_models or PlainModels()
+    sealed = None
+    if envelope_key is not None:
+        sealed = SealedInference(plain_models, envelope_key, signer)
+    able = _able(catalogue, plain_models)
+    if unknown := settings.minimum_levels.keys() - able.keys():
         raise UnknownModelError(
             f"--minimum-level names a model that is not served: {sorted(unknown)[0]}"
         )
-    levels = ModelLevels(
-        {model.name: frozenset({"homomorphic"}) for model in catalogue}, settings.minimum_levels
-    )
+    levels = ModelLevels(able, settings.minimum_levels)
     evaluator = Evaluator(
         catalogue=catalogue,
         engine=engine,
@@ -87,6 +96,7 @@ def build_app(
         metrics=metrics,
         gate=gate,
         levels=levels,
+        sealed=sealed,
     )
     parts = Parts(
         settings=settings,
@@ -99,6 +109,9 @@ def build_app(
         rate_limit=RateLimit(settings.limits.requests_per_minute),
         gate=gate,
         levels=levels,
+        plain_models=plain_models,
+        envelope_key=envelope_key,
+        sealed=sealed,
     )
     app = Starlette(
         routes=list(ROUTES),
@@ -113,6 +126,16 @@ def build_app(
     app.router.redirect_slashes = False
     app.state.parts = parts
     return app
+
+
+def _able(catalogue: Catalogue, plain_models: PlainModels) -> dict[str, frozenset[Level]]:
+    """Model → levels at which something can run it."""
+    able: dict[str, frozenset[Level]] = {
+        model.name: frozenset({"homomorphic"}) for model in catalogue
+    }
+    for model in plain_models:
+        able[model.name] = able.get(model.name, frozenset()) | {"envelope"}
+    return able
 
 
 async def _routing_problem(request: Request, exc: Exception) -> Response:
@@ -130,4 +153,5 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         parts.evaluator.stop(SHUTDOWN_GRACE_S)
         parts.threads.shutdown()
         parts.gate.close()
+        parts.plain_models.close()
         parts.stores.close()

@@ -50,6 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Settings from parsed arguments and the environment, which forgets the tokens."""
     limits = replace(
+    parser.add_argument(
+        "--deep-model",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="a model that runs on plain inputs, at the level envelope",
+    )
         Limits(),
         workers=arguments.workers,
         retention_s=3600.0 * arguments.retention_hours,
@@ -83,6 +91,7 @@ def _minimum_levels(texts: list[str]) -> dict[str, Level]:
                 "--minimum-level reads MODEL=LEVEL", hint="as in cxr-pneumonia-28=envelope"
             )
         levels[model] = level_of(level)
+        deep_models=tuple(arguments.deep_model),
     return levels
 
 

@@ -25,6 +25,8 @@ from safelight.service.metrics import Metrics
 from safelight.service.model_levels import ModelLevels
 from safelight.service.progress_board import ProgressBoard
 from safelight.service.refusals import Refusal
+from safelight.service.resident_cache import ResidentCache
+from safelight.service.sealed_inference import SealedInference
 from safelight.service.served_model import Catalogue
 from safelight.service.signing import Signer
 from safelight.service.stored_messages import read_request, signed_result
@@ -59,6 +61,7 @@ class Evaluator:
         gate: Decides once more when a job starts, as a consent may have ended while it waited,
             and records what was computed.
         levels: Minimum levels of the models.
+        sealed: Runs jobs at the level `envelope`, where there are any.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Evaluator:
         metrics: Metrics,
         gate: Gate,
         levels: ModelLevels,
+        sealed: SealedInference | None = None,
     ) -> None:
         self.board = ProgressBoard()
         self._catalogue = catalogue
@@ -84,9 +88,11 @@ class Evaluator:
         self._metrics = metrics
         self._gate = gate
         self._levels = levels
-        self._keys = KeyCache(stores.keysets, engine, limits.key_cache_bytes)
-        self._prepared: dict[str, PreparedProgram] = {}
-        self._prepare_lock = threading.Lock()
+        self._sealed = sealed
+        self._cache = ResidentCache(limits.memory_bytes)
+        self._keys = KeyCache(stores.keysets, engine)
+        self._programs = PreparedPrograms(engine, self._cache)
+        self._unwarmed = list(reversed(self._programs.wanted(catalogue)))
         self._wake = threading.Condition()
         self._work_waits = True
         self._stopping = threading.Event()
@@ -189,6 +195,9 @@ class Evaluator:
     def _evaluate(self, job: Job) -> None:
         self._decide(job)
         model = self._catalogue.model(job.model)
+        if job.level != "homomorphic":
+            self._evaluate_sealed(job)
+            return
         prepared = self._prepare(model.program)
         request_path = self._stores.jobs.request_path(job.client_id, job.id)
         ciphertext = read_request(request_path.read_bytes(), model)
@@ -212,6 +221,16 @@ class Evaluator:
     def _decide(self, job: Job) -> None:
         resource = ModelResource(job.model, self._levels.minimum(job.model))
         self._gate.decide(
+    def _evaluate_sealed(self, job: Job) -> None:
+        # the service may have been started anew with other settings
+        self._levels.check(job.model, job.level)
+        if self._sealed is None:
+            raise Refusal("level-not-served")
+        request_path = self._stores.jobs.request_path(job.client_id, job.id)
+        result, evaluate_ms = self._sealed.evaluate(job, request_path.read_bytes())
+        self._record(job, "done", None, result)
+        self._stores.jobs.finish(job, result, hashlib.sha256(result).hexdigest(), evaluate_ms)
+
             Asked(job.client_id, "infer", resource, job.level, job.claims, job_id=job.id)
         )
 

@@ -14,6 +14,8 @@ from safelight.vault.access.requests import Purpose
 from safelight.wire.levels import Level
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
+# In place of a key set's id, where a job needs no evaluation keys.
+NO_KEYSET = ""
 FINISHED = ("done", "failed", "cancelled")
 
 

@@ -40,7 +40,8 @@ class JobStore:
             known = _same_request(connection, new)
             if known is not None and known.status in ("queued", "running", "done"):
                 return known, False
-            _check_keyset(connection, new)
+            if new.level == "homomorphic":
+                _check_keyset(connection, new)
             if known is not None:
                 self._forget(connection, known)
             self._check_quota(connection, new.client_id)

@@ -28,6 +28,14 @@ class ModelLevels:
         self._able = able
         self._minimums = minimums
 
+    def names(self) -> list[str]:
+        """Names of all models."""
+        return list(self._able)
+
+    def knows(self, model: str) -> bool:
+        """Whether there is such a model."""
+        return model in self._able
+
     def minimum(self, model: str) -> Level:
         """The lowest level at which a model may be asked."""
         if model in self._minimums:

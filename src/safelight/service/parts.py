@@ -11,13 +11,16 @@ from typing import ParamSpec, TypeVar
 
 from starlette.requests import Request
 
+from safelight.service.envelope_key import EnvelopeKey
 from safelight.service.evaluator import Evaluator
 from safelight.service.gate import Gate
 from safelight.service.limits import MAX_PARSERS
 from safelight.service.logs import Log
 from safelight.service.metrics import Metrics
 from safelight.service.model_levels import ModelLevels
+from safelight.service.plain_models import PlainModels
 from safelight.service.rate_limit import RateLimit
+from safelight.service.sealed_inference import SealedInference
 from safelight.service.served_model import Catalogue
 from safelight.service.settings import Settings
 from safelight.service.signing import Signer
@@ -44,6 +47,9 @@ class Parts:
     rate_limit: RateLimit
     gate: Gate
     levels: ModelLevels
+    plain_models: PlainModels
+    envelope_key: EnvelopeKey | None
+    sealed: SealedInference | None
     # fixed threads, as each has its own database connection
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="store")

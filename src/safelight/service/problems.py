@@ -85,6 +85,16 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "the request was made for another model or version",
         "read the model again and make a new request",
     ),
+    "level-mismatch": (
+        422,
+        "the request names another level of protection than its address",
+        "ask for the level at which the request was sealed",
+    ),
+    "envelope-key-mismatch": (
+        422,
+        "the request was sealed to another key of the service",
+        "read the service's envelope key again and seal anew",
+    ),
     "unknown-parameters": (
         422,
         "no served model has these parameters",

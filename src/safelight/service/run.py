@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -18,6 +19,7 @@ from safelight.engine.base import Engine
 from safelight.errors import InputError
 from safelight.service.app import build_app
 from safelight.service.engines import choose_engine
+from safelight.service.envelope_key import load_envelope_key
 from safelight.service.gate import open_gate
 from safelight.service.head_timeout import HeadTimeoutProtocol
 from safelight.service.limits import (
@@ -28,6 +30,7 @@ from safelight.service.limits import (
 )
 from safelight.service.logs import Log, install_server_log
 from safelight.service.parts import Parts
+from safelight.service.plain_models import open_plain_models
 from safelight.service.served_model import ServedModel
 from safelight.service.settings import Settings
 from safelight.service.signing import load_signer
@@ -66,7 +69,16 @@ def run_service(
     if settings.local_token is not None:
         stores.clients.set_local(settings.local_token)
     gate = open_gate(settings, stores.clients, log)
-    app = build_app(settings, models, engine, stores, signer, log=log, gate=gate)
+    models = list(models)
+    plain_models = open_plain_models(settings, [model.name for model in models])
+    envelope_key = None
+    if any(True for _ in plain_models):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold images
+        envelope_key = load_envelope_key(settings.data, signer)
+    app = build_app(
+        settings, models, engine, stores, signer,
+        log=log, gate=gate, plain_models=plain_models, envelope_key=envelope_key,
+    )  # fmt: skip
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -63,6 +63,10 @@ class Catalogue:
         return self._models[name]
 
     def parameters(self, digest: str) -> Parameters:
+    def has(self, name: str) -> bool:
+        """Whether there is a model of that name."""
+        return name in self._models
+
         """The parameters with that digest, in hex.
 
         Raises:

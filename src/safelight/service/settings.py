@@ -34,6 +34,7 @@ class Settings:
         audit: Folder of the audit log; None keeps none.
         minimum_levels: Model → lowest level of protection at which it may be asked.
         metrics_token: Token that opens the metrics where the address is not loopback.
+        deep_models: Folders of models that run on plain inputs, at the level `envelope`.
     """
 
     data: Path
@@ -51,6 +52,7 @@ class Settings:
     minimum_levels: Mapping[str, Level] = field(default_factory=dict)
     local_token: str | None = field(default=None, repr=False)
     metrics_token: str | None = field(default=None, repr=False)
+    deep_models: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.port < 2**16:

@@ -29,6 +29,7 @@ class Kind(IntEnum):
     REQUEST = 3
     PROGRAM = 4
     RESULT = 5
+    SEALED_REQUEST = 6
 
 
 def encode_prologue(kind: Kind, length: int, flags: int = 0) -> bytes:

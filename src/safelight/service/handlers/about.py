@@ -10,10 +10,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from safelight.service.bearer_token import bearer_token
 from safelight.service.openapi import OPENAPI_BYTES
-from safelight.service.parts import parts_of
+from safelight.service.parts import Parts, parts_of
 from safelight.service.permission import permit
 from safelight.service.refusals import Refusal
 from safelight.service.version import VERSION
+from safelight.wire.levels import LEVELS, Level
 
 
 async def health(request: Request) -> Response:
@@ -51,13 +52,27 @@ async def service(request: Request) -> Response:
     parts = parts_of(request)
     await permit(request, "describe")
     limits = asdict(parts.settings.limits)
-    for name in ("workers", "key_cache_bytes", "job_attempts"):  # the operator's own affair
+    for name in ("workers", "memory_bytes", "job_attempts"):  # the operator's own affair
         del limits[name]
     return JSONResponse(
         {
             "version": VERSION,
             "public_key": parts.signer.public_key.hex(),
             "protection_level": "homomorphic",
+            "levels": _levels(parts),
+            "envelope_key": _envelope_key(parts),
             "limits": limits,
         }
     )
+
+
+def _levels(parts: Parts) -> list[Level]:
+    served = {level for name in parts.levels.names() for level in parts.levels.levels(name)}
+    return [level for level in reversed(LEVELS) if level in served]
+
+
+def _envelope_key(parts: Parts) -> dict[str, str] | None:
+    key = parts.envelope_key
+    if key is None:
+        return None
+    return {"public_key": key.public_bytes.hex(), "signature": key.signature.hex()}

@@ -8,29 +8,55 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from safelight.errors import InputError
 from safelight.service.bodies import OCTETS, received_body
+from safelight.service.claims import Claims
 from safelight.service.element_names import element_name
-from safelight.service.job import Job, NewJob
+from safelight.service.job import NO_KEYSET, Job, NewJob
 from safelight.service.limits import MAX_IDEMPOTENCY_KEY_CHARS
 from safelight.service.parts import Parts, client_of, parts_of
 from safelight.service.permission import permit
 from safelight.service.refusals import Refusal
+from safelight.service.sealed_inference import max_sealed_bytes
 from safelight.service.stored_messages import max_request_bytes, read_request
 from safelight.wire.content_digest import content_digest
+from safelight.wire.levels import Level, level_of
 
 _IDEMPOTENCY_KEY = re.compile(rf"[\x21-\x7e]{{1,{MAX_IDEMPOTENCY_KEY_CHARS}}}")
 
 
 async def submit(request: Request) -> Response:
     """Accepts a request once it is checked and on the disk; the same one again is the same job."""
-    parts, client_id = parts_of(request), client_of(request)
+    parts = parts_of(request)
+    name = request.query_params.get("model", "")
     try:
-        model = parts.catalogue.model(request.query_params["model"])
-        keyset_id = request.query_params["keyset"]
-    except KeyError:
+        level = level_of(request.query_params.get("level", "homomorphic"))
+    except InputError:
         raise Refusal("bad-request") from None
-    claims = await permit(request, "submit", model=model.name)
-    await permit(request, "infer", model=model.name)
+    if not parts.levels.knows(name):
+        raise Refusal("unknown-model" if name else "bad-request")
+    parts.levels.check(name, level)
+    claims = await permit(request, "submit", model=name, level=level)
+    await permit(request, "infer", model=name, level=level)
+    accept = _homomorphic if level == "homomorphic" else _sealed
+    job, created = await accept(request, name, level, claims)
+    if created:
+        parts.evaluator.notify()
+    return JSONResponse(
+        job_json(parts, job),
+        status_code=202 if created else 200,
+        headers={"Location": f"/v1/inferences/{job.id}"},
+    )
+
+
+async def _homomorphic(
+    request: Request, name: str, level: Level, claims: Claims
+) -> tuple[Job, bool]:
+    parts, client_id = parts_of(request), client_of(request)
+    model = parts.catalogue.model(name)
+    keyset_id = request.query_params.get("keyset")
+    if keyset_id is None:
+        raise Refusal("bad-request")
     keyset = await parts.in_thread(parts.stores.keysets.get, client_id, keyset_id)
     if keyset.parameters_digest != model.parameters.digest.hex():
         raise Refusal("parameter-mismatch")
@@ -43,17 +69,26 @@ async def submit(request: Request) -> Response:
         async with parts.parsers:
             await parts.in_thread(lambda: read_request(body.path.read_bytes(), model))
         new = NewJob(
-            client_id, keyset_id, model.name, body.sha256, body.size, idempotency_key,
-            claims=claims,
-        )  # fmt: skip
-        job, created = await parts.in_thread(parts.stores.jobs.submit, new, body.path)
-    if created:
-        parts.evaluator.notify()
-    return JSONResponse(
-        job_json(parts, job),
-        status_code=202 if created else 200,
-        headers={"Location": f"/v1/inferences/{job.id}"},
-    )
+            client_id, keyset_id, name, body.sha256, body.size, idempotency_key, level, claims
+        )
+        return await parts.in_thread(parts.stores.jobs.submit, new, body.path)
+
+
+async def _sealed(request: Request, name: str, level: Level, claims: Claims) -> tuple[Job, bool]:
+    """The sealed request is stored as it came: sealed."""
+    parts, client_id = parts_of(request), client_of(request)
+    sealed, model = parts.sealed, parts.plain_models.model(name)
+    if sealed is None:
+        raise Refusal("level-not-served")
+    idempotency_key = _idempotency_key(request)
+    limit = max_sealed_bytes(model.interface)
+    async with received_body(request, parts.stores.incoming, max_bytes=limit) as body:
+        async with parts.parsers:
+            await parts.in_thread(lambda: sealed.check(body.path.read_bytes(), model, level))
+        new = NewJob(
+            client_id, NO_KEYSET, name, body.sha256, body.size, idempotency_key, level, claims
+        )
+        return await parts.in_thread(parts.stores.jobs.submit, new, body.path)
 
 
 async def get_inference(request: Request) -> Response:
@@ -117,7 +152,7 @@ def job_json(parts: Parts, job: Job) -> dict[str, Any]:
         "code": job.code,
         "model": job.model,
         "level": job.level,
-        "keyset": job.keyset_id,
+        "keyset": job.keyset_id or None,
         "request_sha256": job.request_sha256,
         "progress": progress,
         "timings_ms": {"queued": _ms(job.queued_ms), "evaluate": _ms(job.evaluate_ms)},

@@ -12,6 +12,7 @@ from safelight.service.keysets import needed_levels
 from safelight.service.model_levels import ModelLevels
 from safelight.service.parts import parts_of
 from safelight.service.permission import permit
+from safelight.service.plain_models import PlainModel
 from safelight.service.served_model import ServedModel
 from safelight.wire.keys import RELINEARIZATION
 
@@ -20,18 +21,25 @@ async def list_models(request: Request) -> Response:
     """Name, version, levels and parameters of every model."""
     await permit(request, "describe")
     parts = parts_of(request)
-    return JSONResponse({"models": [_summary(model, parts.levels) for model in parts.catalogue]})
+    both = [*parts.catalogue, *(m for m in parts.plain_models if not parts.catalogue.has(m.name))]
+    return JSONResponse({"models": [_summary(model, parts.levels) for model in both]})
 
 
 async def get_model(request: Request) -> Response:
     """All that a client needs of one model."""
     parts = parts_of(request)
-    model = parts.catalogue.model(request.path_params["name"])
-    await permit(request, "describe", model=model.name)
+    name = request.path_params["name"]
+    await permit(request, "describe", model=name if parts.levels.knows(name) else None)
+    plain = parts.plain_models.get(name)
+    sealed = {} if plain is None else {"envelope": _envelope(plain)}
+    if plain is not None and not parts.catalogue.has(name):
+        return JSONResponse(_summary(plain, parts.levels) | sealed)
+    model = parts.catalogue.model(name)
     levels = needed_levels(model.requirements)
     relinearization = levels.pop(RELINEARIZATION, None)
     return JSONResponse(
         _summary(model, parts.levels)
+        | sealed
         | {
             "signature": model.signature,
             "parameters": {
@@ -51,14 +59,20 @@ async def get_model(request: Request) -> Response:
     )
 
 
-def _summary(model: ServedModel, levels: ModelLevels) -> dict[str, Any]:
-    return {
+def _summary(model: ServedModel | PlainModel, levels: ModelLevels) -> dict[str, Any]:
+    summary = {
         "name": model.name,
         "version": model.version,
         "model_digest": model.model_digest,
         "program_digest": model.program_digest,
-        "parameters_digest": model.parameters.digest.hex(),
         "protection_level": levels.levels(model.name)[0],
         "levels": levels.levels(model.name),
         "minimum_level": levels.minimum(model.name),
     }
+    if isinstance(model, ServedModel):
+        summary["parameters_digest"] = model.parameters.digest.hex()
+    return summary
+
+
+def _envelope(model: PlainModel) -> dict[str, Any]:
+    return {"interface": model.interface.to_json(), "program_digest": model.program_digest}

@@ -1,0 +1,117 @@
+"""Runs a PyTorch network in a process of its own: the service itself never imports PyTorch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.errors import CompileError, InputError, ProgramError
+from safelight.models.deep.deep_folder import DeepModel
+from safelight.models.deep.worker_pipe import read_array, write_array
+
+WORKER_MODULE = "safelight.models.training.deep_worker"
+
+# What the worker says first: ready, or what it lacks.
+READY = b"R"
+NO_TORCH = b"T"
+NO_MONAI = b"M"
+BAD_WEIGHTS = b"W"
+
+
+class TorchRunner:
+    """A process that holds one network.
+
+    Args:
+        model: Architecture and weights.
+        timeout_s: A run that takes longer is ended, and the process started anew.
+
+    Raises:
+        InputError: PyTorch, or MONAI for its networks, is not installed.
+        CompileError: The weights are not those of the architecture.
+    """
+
+    def __init__(self, model: DeepModel, *, timeout_s: float) -> None:
+        self._model = model
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._process = self._start()
+
+    def run(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Logits ``[records, logits]``."""
+        with self._lock:
+            if self._process.poll() is not None:
+                self._process = self._start()
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            try:
+                contiguous = np.ascontiguousarray(inputs, dtype="<f4")
+                write_array(self._process.stdin.fileno(), inputs.shape, contiguous.data)
+                deadline = time.monotonic() + self._timeout_s
+                shape, data = read_array(self._process.stdout.fileno(), 8, deadline=deadline)
+            except TimeoutError:
+                self._end()
+                raise
+            except (EOFError, OSError, ValueError) as exc:
+                self._end()
+                raise ProgramError(f"the network's process failed ({type(exc).__name__})") from None
+        if shape != (len(inputs), self._model.outputs.logits):
+            raise ProgramError(f"the network gave numbers of shape {list(shape)}")
+        return np.frombuffer(data, "<f8").reshape(shape).astype(np.float64)
+
+    def close(self) -> None:
+        """Ends the process."""
+        with self._lock:
+            self._end()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        model = self._model
+        shape = ",".join(map(str, model.input_shape))
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [
+                sys.executable, "-m", WORKER_MODULE,
+                model.architecture, str(model.weights), shape, str(model.outputs.logits),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # a traceback could hold numbers of an image
+            bufsize=0,
+            env=_environment(),
+        )  # fmt: skip
+        assert process.stdout is not None
+        said = process.stdout.read(1) or b""
+        if said == READY:
+            return process
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        if said in (NO_TORCH, NO_MONAI):
+            package = "PyTorch" if said == NO_TORCH else "MONAI"
+            raise InputError(
+                f"the model {model.name} needs {package}, which is not installed",
+                hint="pip install 'safelight[deep-torch]'",
+            )
+        raise CompileError(
+            f"the weights of {model.name} do not load as {model.architecture!r}",
+            hint="see docs/how-to/envelope-level.md for the architectures",
+        )
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def _environment() -> dict[str, str]:
+    """Without anything that is named like a secret of ours."""
+    hidden = ("SAFELIGHT_TOKEN", "SAFELIGHT_LOCAL_TOKEN", "SAFELIGHT_METRICS_TOKEN")
+    return {name: value for name, value in os.environ.items() if name not in hidden}

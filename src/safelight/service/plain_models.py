@@ -1,0 +1,141 @@
+"""Models that are run on plain inputs in memory: for the level `envelope`.
+
+Deep models of the operator's, and shipped models for which the operator has lowered the minimum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from safelight.errors import InputError
+from safelight.models.deep.deep_folder import DeepModel, load_deep_model, open_runner
+from safelight.models.deep.reference_runner import ReferenceRunner
+from safelight.models.deep.runner import PlainRunner
+from safelight.models.registry import compiled_model
+from safelight.service.refusals import Refusal
+from safelight.service.settings import Settings
+from safelight.wire.interface import ModelInterface
+from safelight.wire.levels import at_least
+
+_CLEAR = b"safelight clear v1\0"
+
+
+@dataclass(frozen=True)
+class PlainModel:
+    """A model, ready to run on plain inputs.
+
+    Args:
+        interface: Inputs and outputs.
+        model_digest: SHA-256 that names the model, lower-case hex.
+        program_digest: SHA-256 of what runs, lower-case hex.
+        runner: Runs it.
+    """
+
+    interface: ModelInterface
+    model_digest: str
+    program_digest: str
+    runner: PlainRunner
+
+    @property
+    def name(self) -> str:
+        """Its name in the URL."""
+        return self.interface.model
+
+    @property
+    def version(self) -> str:
+        """Of the model, for people."""
+        return self.interface.version
+
+
+class PlainModels:
+    """The plain models of one service process, by name."""
+
+    def __init__(self, models: Iterable[PlainModel] = ()) -> None:
+        self._models = {model.name: model for model in models}
+
+    def __iter__(self) -> Iterator[PlainModel]:
+        return iter(self._models.values())
+
+    def get(self, name: str) -> PlainModel | None:
+        """The model of that name, if there is one."""
+        return self._models.get(name)
+
+    def model(self, name: str) -> PlainModel:
+        """The model of that name.
+
+        Raises:
+            Refusal: ``unknown-model``.
+        """
+        if name not in self._models:
+            raise Refusal("unknown-model")
+        return self._models[name]
+
+    def close(self) -> None:
+        """Ends what runs them."""
+        for model in self._models.values():
+            model.runner.close()
+
+
+def open_plain_models(settings: Settings, served: Sequence[str]) -> PlainModels:
+    """The plain models that the settings ask for.
+
+    Args:
+        settings: Deep models, and minimum levels of the others.
+        served: Names of the models that run on ciphertext.
+
+    Raises:
+        InputError: A name twice, or a package that a model needs is not installed.
+        CompileError: A model's files are damaged.
+    """
+    lowered = [name for name in served if _is_lowered(settings, name)]
+    deep = [load_deep_model(folder) for folder in settings.deep_models]
+    names = [*served, *(model.name for model in deep)]
+    if len(set(names)) != len(names):
+        raise InputError(
+            "two models of one name",
+            hint="rename the deep model: a name stands for one set of weights",
+        )
+    models = [_shipped(name) for name in lowered]
+    try:
+        for model in deep:
+            models.append(_deep(model, settings))
+    except BaseException:
+        PlainModels(models).close()
+        raise
+    return PlainModels(models)
+
+
+def _is_lowered(settings: Settings, name: str) -> bool:
+    minimum = settings.minimum_levels.get(name)
+    return minimum is not None and at_least("envelope", minimum)
+
+
+def _shipped(name: str) -> PlainModel:
+    trained, compiled = compiled_model(name)
+    return PlainModel(
+        interface=ModelInterface.of_signature(compiled.signature),
+        model_digest=trained.digest.hex(),
+        program_digest=hashlib.sha256(_CLEAR + trained.digest).hexdigest(),
+        runner=ReferenceRunner(trained.graph),
+    )
+
+
+def _deep(model: DeepModel, settings: Settings) -> PlainModel:
+    return PlainModel(
+        interface=ModelInterface(
+            model=model.name,
+            version=model.version,
+            title=model.title,
+            input_shape=model.input_shape,
+            input_names=(),
+            input_bound=model.input_bound,
+            preprocessing=model.preprocessing,
+            records=model.records,
+            outputs=model.outputs,
+        ),
+        model_digest=model.digest.hex(),
+        program_digest=model.weights_digest.hex(),
+        runner=open_runner(model, timeout_s=settings.limits.job_timeout_s),
+    )
