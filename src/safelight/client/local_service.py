@@ -42,42 +42,42 @@ class LocalService:
         models: Names of the models it serves; all if None.
         data: Its folder; a temporary one, deleted at the end, if None.
         engine: ``auto``, ``native`` or ``seal``.
+        lowered: Names of models that it also serves at the level `envelope`.
 
     Raises:
         ServiceFailedError: It does not come up.
     """
 
     def __init__(
-        lowered: Names of models that it also serves at the level `envelope`.
         self,
         models: tuple[str, ...] | None = None,
         *,
         data: Path | None = None,
         engine: str = "auto",
+        lowered: tuple[str, ...] = (),
     ) -> None:
         self._temporary = None
         if data is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="safelight-service-")
             data = Path(self._temporary.name)
         self.data = data
-        lowered: tuple[str, ...] = (),
         self.token = secrets.token_urlsafe(32)
         self._log = (data / "service.log").open("wb")
         arguments = ["--data", str(data), "--port", "0", "--engine", engine]
-        for name in models or ():
-            arguments += ["--model", name]
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "safelight.service", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
         if self._temporary is not None:
             arguments += ["--programs", str(programs_folder())]
             # nobody would look into the audit log of a service that lives for one command
             arguments += ["--no-audit"]
-            stderr=self._log,
-            env={**_public_environment(), "SAFELIGHT_LOCAL_TOKEN": self.token},
+        for name in models or ():
+            arguments += ["--model", name]
         for name in lowered:
             arguments += ["--minimum-level", f"{name}=envelope"]
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "safelight.service", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env={**_public_environment(), "SAFELIGHT_LOCAL_TOKEN": self.token},
         )
         try:
             ready = self._await_ready()

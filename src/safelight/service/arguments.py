@@ -38,6 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL=LEVEL",
         help="lowest level of protection at which a model may be asked",
     )
+    parser.add_argument(
+        "--deep-model",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="a model that runs on plain inputs, at the level envelope",
+    )
     parser.add_argument("--tls-certificate", type=Path, help="PEM file")
     parser.add_argument("--tls-key", type=Path, help="PEM file")
     parser.add_argument(
@@ -50,14 +58,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Settings from parsed arguments and the environment, which forgets the tokens."""
     limits = replace(
-    parser.add_argument(
-        "--deep-model",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FOLDER",
-        help="a model that runs on plain inputs, at the level envelope",
-    )
         Limits(),
         workers=arguments.workers,
         retention_s=3600.0 * arguments.retention_hours,
@@ -77,6 +77,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         policies=arguments.policies,
         audit=audit,
         minimum_levels=_minimum_levels(arguments.minimum_level),
+        deep_models=tuple(arguments.deep_model),
         local_token=os.environ.pop(LOCAL_TOKEN_VARIABLE, None),
         metrics_token=os.environ.pop(METRICS_TOKEN_VARIABLE, None),
     )
@@ -91,7 +92,6 @@ def _minimum_levels(texts: list[str]) -> dict[str, Level]:
                 "--minimum-level reads MODEL=LEVEL", hint="as in cxr-pneumonia-28=envelope"
             )
         levels[model] = level_of(level)
-        deep_models=tuple(arguments.deep_model),
     return levels
 
 

@@ -194,10 +194,10 @@ class Evaluator:
 
     def _evaluate(self, job: Job) -> None:
         self._decide(job)
-        model = self._catalogue.model(job.model)
         if job.level != "homomorphic":
             self._evaluate_sealed(job)
             return
+        model = self._catalogue.model(job.model)
         prepared = self._prepare(model.program)
         request_path = self._stores.jobs.request_path(job.client_id, job.id)
         ciphertext = read_request(request_path.read_bytes(), model)
@@ -218,9 +218,6 @@ class Evaluator:
         self._record(job, "done", model.model_digest, result)
         self._stores.jobs.finish(job, result, hashlib.sha256(result).hexdigest(), evaluate_ms)
 
-    def _decide(self, job: Job) -> None:
-        resource = ModelResource(job.model, self._levels.minimum(job.model))
-        self._gate.decide(
     def _evaluate_sealed(self, job: Job) -> None:
         # the service may have been started anew with other settings
         self._levels.check(job.model, job.level)
@@ -231,6 +228,9 @@ class Evaluator:
         self._record(job, "done", None, result)
         self._stores.jobs.finish(job, result, hashlib.sha256(result).hexdigest(), evaluate_ms)
 
+    def _decide(self, job: Job) -> None:
+        resource = ModelResource(job.model, self._levels.minimum(job.model))
+        self._gate.decide(
             Asked(job.client_id, "infer", resource, job.level, job.claims, job_id=job.id)
         )
 

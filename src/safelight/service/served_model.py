@@ -62,11 +62,11 @@ class Catalogue:
             raise Refusal("unknown-model")
         return self._models[name]
 
-    def parameters(self, digest: str) -> Parameters:
     def has(self, name: str) -> bool:
         """Whether there is a model of that name."""
         return name in self._models
 
+    def parameters(self, digest: str) -> Parameters:
         """The parameters with that digest, in hex.
 
         Raises:

@@ -33,8 +33,8 @@ class Settings:
         policies: Folder of access rules; None lets every client with a token do everything.
         audit: Folder of the audit log; None keeps none.
         minimum_levels: Model → lowest level of protection at which it may be asked.
-        metrics_token: Token that opens the metrics where the address is not loopback.
         deep_models: Folders of models that run on plain inputs, at the level `envelope`.
+        metrics_token: Token that opens the metrics where the address is not loopback.
     """
 
     data: Path
@@ -50,9 +50,9 @@ class Settings:
     policies: Path | None = None
     audit: Path | None = None
     minimum_levels: Mapping[str, Level] = field(default_factory=dict)
+    deep_models: tuple[Path, ...] = ()
     local_token: str | None = field(default=None, repr=False)
     metrics_token: str | None = field(default=None, repr=False)
-    deep_models: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.port < 2**16:
