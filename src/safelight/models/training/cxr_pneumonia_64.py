@@ -37,11 +37,11 @@ MODEL = DistilledModel(
         ),
         dropout=0.2,
     ),
-    recipe=Recipe(epochs=40, teacher_weight=0.8),
+    recipe=Recipe(epochs=30, teacher_weight=0.8),
     teacher_recipe=Recipe(epochs=15, learning_rate=3e-3),
     teacher_width=24,
     teacher_stride=4,
-    passes=16,
+    passes=10,
     squashed=True,
     words=Words(
         intended_use=(
