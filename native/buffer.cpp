@@ -55,10 +55,40 @@ void* allocate(size_t bytes) {
   return data;
 }
 
+#if defined(__linux__)
+// Mapped by itself, so that it goes back whole: freed pieces of the heap stay with the process.
+void* map(size_t bytes) {
+  const size_t all = bytes + kHugePage;
+  void* start = mmap(nullptr, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (start == MAP_FAILED) throw std::bad_alloc();
+  const auto address = reinterpret_cast<uintptr_t>(start);
+  const size_t before = (kHugePage - address % kHugePage) % kHugePage;
+  if (before > 0) munmap(start, before);
+  void* data = static_cast<uint8_t*>(start) + before;
+  munmap(static_cast<uint8_t*>(data) + bytes, all - before - bytes);
+  madvise(data, bytes, MADV_HUGEPAGE);
+  return data;
+}
+#endif
+
+bool is_mapped(size_t bytes, bool stays) {
+#if defined(__linux__)
+  return stays && !kExact && bytes >= kHugePage / 2;
+#else
+  return false;
+#endif
+}
+
 }  // namespace
 
-Buffer::Buffer(size_t bytes) : size_(rounded(bytes)) {
-  {
+Buffer::Buffer(size_t bytes, bool stays) : size_(rounded(bytes)), stays_(stays) {
+#if defined(__linux__)
+  if (is_mapped(size_, stays)) {
+    data_ = map(size_);
+    return;
+  }
+#endif
+  if (!stays) {
     const std::lock_guard lock(store().mutex);
     const auto found = store().blocks.find(size_);
     if (found != store().blocks.end()) {
@@ -73,7 +103,13 @@ Buffer::Buffer(size_t bytes) : size_(rounded(bytes)) {
 
 Buffer::~Buffer() {
   if (data_ == nullptr) return;
-  {
+#if defined(__linux__)
+  if (is_mapped(size_, stays_)) {
+    munmap(data_, size_);
+    return;
+  }
+#endif
+  if (!stays_) {
     const std::lock_guard lock(store().mutex);
     if (store().bytes + size_ <= kStoreLimit) {
       try {
@@ -88,11 +124,14 @@ Buffer::~Buffer() {
 }
 
 Buffer::Buffer(Buffer&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      stays_(other.stays_) {}
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(stays_, other.stays_);
   return *this;
 }
 

@@ -9,11 +9,12 @@
 namespace safelight {
 
 // A block aligned to a cache line (large ones to a huge page). Returned to a process-wide store
-// when it goes; the store keeps a bounded amount for the next request.
+// when it goes, which keeps a bounded amount for the next request; or, if it is made to `stay` for
+// long, to the system.
 class Buffer {
  public:
   Buffer() = default;
-  explicit Buffer(size_t bytes);
+  explicit Buffer(size_t bytes, bool stays = false);
   ~Buffer();
   Buffer(Buffer&& other) noexcept;
   Buffer& operator=(Buffer&& other) noexcept;
@@ -27,13 +28,14 @@ class Buffer {
  private:
   void* data_ = nullptr;
   size_t size_ = 0;
+  bool stays_ = false;
 };
 
 // Pieces of one block, freed together: keys and diagonals lie in huge pages that way.
 class Slab {
  public:
   Slab() = default;
-  explicit Slab(size_t bytes) : block_(bytes) {}
+  explicit Slab(size_t bytes) : block_(bytes, true) {}
   // What a piece takes of a slab.
   static size_t room(size_t bytes);
   // Aligned to a cache line; 64 bytes past it may be read. Throws std::bad_alloc when used up.

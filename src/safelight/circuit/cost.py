@@ -7,7 +7,7 @@ AVX-512 IFMA (docs/results.md); on other machines ratios between steps hold bett
 
 from __future__ import annotations
 
-from safelight.circuit.checks import RegisterState
+from safelight.circuit.checks import RegisterState, register_states
 from safelight.circuit.program import (
     Add,
     AddPlain,
@@ -29,6 +29,24 @@ RELINEARIZATION_NS = 2.6
 PLAIN_PRODUCT_NS = 0.35
 PASS_NS = 0.3
 RESCALE_NS = 2.0
+
+
+# Bytes of a prepared residue: primes of at most 46 bits pack to 48 (native/context.hpp).
+OPERAND_BYTES = 6.2
+
+
+def prepared_bytes(program: Program) -> int:
+    """About what the native engine keeps of a program: its constants, encoded and transformed."""
+    states = register_states(program)
+    n = program.parameters.n
+    total = 0.0
+    for step in program.steps:
+        level = states[step.dst].level
+        if isinstance(step, LinearTransform):
+            total += len(step.diagonals) * (level + 2) * n * OPERAND_BYTES
+        elif isinstance(step, MultiplyPlain | AddPlain):
+            total += (level + 1) * n * 8
+    return int(total)
 
 
 def predicted_us(program: Program, step: Step, states: dict[int, RegisterState]) -> float:

@@ -31,6 +31,12 @@ _CLINIC_VARIABLES = (
 )
 
 
+def programs_folder() -> Path:
+    """Where compiled models outlive the services of single commands."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "safelight" / "programs"
+
+
 def _public_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _CLINIC_VARIABLES}
 

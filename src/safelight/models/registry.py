@@ -17,11 +17,13 @@ from safelight.circuit.compiler import Compiled, ModelMeaning, compile_graph
 from safelight.circuit.graph import Graph, graph_from_model
 from safelight.circuit.packing import Packing
 from safelight.circuit.signature import Outputs
-from safelight.errors import CompileError, UnknownModelError
+from safelight.errors import CompileError
+from safelight.models.model_folder import SHIPPED as SHIPPED
+from safelight.models.model_folder import model_folder
+from safelight.models.model_folder import model_names as model_names
 
 FORMAT = "safelight-model-1"
 PACKING_FILE = "packing.json"
-SHIPPED = Path(__file__).parent / "shipped"
 MAX_MODEL_JSON_BYTES = 4 << 20  # ranges, classes and steps: kilobytes
 MAX_WEIGHTS_BYTES = 256 << 20
 
@@ -75,11 +77,6 @@ class TrainedModel:
         return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
-def model_names() -> tuple[str, ...]:
-    """Names of the shipped models, sorted."""
-    return tuple(sorted(path.parent.name for path in SHIPPED.glob("*/model.json")))
-
-
 def load_model(name: str) -> TrainedModel:
     """A shipped model by name, or a model in a folder by its path.
 
@@ -87,12 +84,7 @@ def load_model(name: str) -> TrainedModel:
         UnknownModelError: Neither.
         CompileError: Its files are damaged.
     """
-    folder = SHIPPED / name if name in model_names() else Path(name)
-    if not (folder / "model.json").is_file():
-        raise UnknownModelError(
-            f"there is no model {name!r}", hint=f"one of {', '.join(model_names())}"
-        )
-    return load_model_folder(folder)
+    return load_model_folder(model_folder(name))
 
 
 def load_model_folder(folder: Path) -> TrainedModel:

@@ -17,6 +17,8 @@ LOCAL_TOKEN_VARIABLE = "SAFELIGHT_LOCAL_TOKEN"  # noqa: S105 - a name
 THREADS_VARIABLE = "SAFELIGHT_THREADS"
 METRICS_TOKEN_VARIABLE = "SAFELIGHT_METRICS_TOKEN"  # noqa: S105 - a name
 
+DEFAULT_MEMORY_MB = Limits.memory_bytes // 1024**2
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of a service process, also for ``safelight serve``."""
@@ -26,6 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", action="append", help="a model to serve; all by default")
     parser.add_argument("--engine", default="auto", choices=("auto", "native", "seal"))
     parser.add_argument("--workers", type=int, default=1, help="programs evaluated at once")
+    parser.add_argument(
+        "--memory-mb",
+        type=int,
+        default=DEFAULT_MEMORY_MB,
+        help="keys and prepared models kept in memory between jobs, whatever is served; a job that "
+        "needs more gets it alone (%(default)s)",
+    )
+    parser.add_argument(
+        "--programs", type=Path, help="folder of compiled models; DATA/programs by default"
+    )
     parser.add_argument("--threads", type=int, help="that evaluate; one a core by default")
     parser.add_argument("--retention-hours", type=float, default=24.0, help="results are kept")
     parser.add_argument("--policies", type=Path, help="folder of access rules; none by default")
@@ -60,6 +72,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     limits = replace(
         Limits(),
         workers=arguments.workers,
+        memory_bytes=arguments.memory_mb * 1024**2,
         retention_s=3600.0 * arguments.retention_hours,
     )
     audit = None if arguments.no_audit else arguments.audit or arguments.data / "audit"
@@ -69,6 +82,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         port=arguments.port,
         models=None if arguments.model is None else tuple(arguments.model),
         engine=arguments.engine,
+        programs=arguments.programs,
         threads=arguments.threads or _threads_of_environment(),
         limits=limits,
         tls_certificate=arguments.tls_certificate,

@@ -13,8 +13,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from safelight.circuit.program import Program
-from safelight.engine.base import Engine, PreparedProgram, Progress
+from safelight.engine.base import Engine, Progress
 from safelight.errors import CancelledError, MissingKeyError, ProgramError, WireError
 from safelight.service.gate import Asked, Gate
 from safelight.service.job import Job
@@ -23,6 +22,7 @@ from safelight.service.limits import Limits
 from safelight.service.logs import Log
 from safelight.service.metrics import Metrics
 from safelight.service.model_levels import ModelLevels
+from safelight.service.prepared_programs import PreparedPrograms
 from safelight.service.progress_board import ProgressBoard
 from safelight.service.refusals import Refusal
 from safelight.service.resident_cache import ResidentCache
@@ -55,7 +55,7 @@ class Evaluator:
         engine: Runs them.
         stores: Where jobs and keys are.
         signer: Signs results.
-        limits: Workers, timeout, size of the key cache.
+        limits: Workers, timeout, memory between jobs.
         log: For what happens to jobs.
         metrics: For how long it takes.
         gate: Decides once more when a job starts, as a consent may have ended while it waited,
@@ -101,7 +101,7 @@ class Evaluator:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Starts the workers; the first one prepares every model before its first job."""
+        """Starts the workers; while there are no jobs they prepare models."""
         for index in range(self._limits.workers):
             thread = threading.Thread(target=self._work, name=f"worker-{index}", daemon=True)
             self._threads.append(thread)
@@ -129,34 +129,35 @@ class Evaluator:
         self.board.ended(job_id)
 
     def _work(self) -> None:
-        for model in self._catalogue:
-            if not self._stopping.is_set():
-                self._guarded(partial(self._prepare, model.program))
         while not self._stopping.is_set():
             job = self._guarded(self._stores.jobs.claim)
             if job is not None:
                 self._guarded(partial(self._run, job))
+                continue
+            if self._warm_next():
                 continue
             with self._wake:
                 if not self._work_waits:
                     self._wake.wait(_IDLE_S)
                 self._work_waits = False
 
-    def _guarded(self, call: Callable[[], Job | PreparedProgram | None]) -> Job | None:
+    def _warm_next(self) -> bool:
+        """Prepares one model that is not prepared yet; whether there was one."""
+        try:
+            model = self._unwarmed.pop()
+        except IndexError:
+            return False
+        self._guarded(partial(self._programs.warm, model))
+        return True
+
+    def _guarded(self, call: Callable[[], Job | None]) -> Job | None:
         """Nothing ends a worker; a full disk is tried again a little later."""
         try:
-            done = call()
+            return call()
         except Exception as exc:  # noqa: BLE001
             self._log.write("worker-error", detail=type(exc).__name__)
             self._stopping.wait(_IDLE_S)
             return None
-        return done if isinstance(done, Job) else None
-
-    def _prepare(self, program: Program) -> PreparedProgram:
-        with self._prepare_lock:
-            if program.name not in self._prepared:
-                self._prepared[program.name] = self._engine.prepare(program)
-            return self._prepared[program.name]
 
     def _run(self, job: Job) -> None:
         started = time.monotonic()
@@ -198,15 +199,17 @@ class Evaluator:
             self._evaluate_sealed(job)
             return
         model = self._catalogue.model(job.model)
-        prepared = self._prepare(model.program)
         request_path = self._stores.jobs.request_path(job.client_id, job.id)
         ciphertext = read_request(request_path.read_bytes(), model)
-        keys, keyset = self._keys.keys(
-            job.client_id, job.keyset_id, model.parameters, model.requirements
-        )
-        started = time.monotonic()
-        output = self._engine.run(prepared, keys, ciphertext, self._progress_of(job))
-        evaluate_ms = 1000 * (time.monotonic() - started)
+        with self._cache.lease() as lease:
+            prepared = self._programs.get(lease, model)
+            keys, keyset = self._keys.keys(
+                lease, job.client_id, job.keyset_id, model.parameters, model.requirements
+            )
+            started = time.monotonic()
+            output = self._engine.run(prepared, keys, ciphertext, self._progress_of(job))
+            evaluate_ms = 1000 * (time.monotonic() - started)
+            del prepared, keys
         result = signed_result(
             self._signer.private_key,
             model,

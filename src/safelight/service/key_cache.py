@@ -1,49 +1,48 @@
-"""Evaluation keys in memory between jobs, up to a size, the least recently used going first."""
+"""The evaluation keys of a job, loaded one at a time and kept between jobs.
+
+Models with the same parameters share keys, so each key is an entry of its own. A key is unpacked,
+brought into the engine's form and its residues dropped before the next one is read: the whole set
+is never in memory as 64-bit residues.
+"""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from safelight.ckks.ciphertext import EvaluationKeys, KeyRequirements, KeySwitchKey
 from safelight.ckks.parameters import Parameters
 from safelight.engine.base import Engine
 from safelight.errors import MissingKeyError
 from safelight.service.keysets import Keyset, KeysetStore, needed_levels
+from safelight.service.resident_cache import Lease
 from safelight.service.stored_messages import read_key
 from safelight.wire.keys import RELINEARIZATION
-
-# Which keys, by content: a key that was replaced is another entry.
-_Name = tuple[str, ...]
 
 # A key may be replaced by one of a higher level while its file is being opened.
 _ATTEMPTS = 3
 
 
 class KeyCache:
-    """Loads the keys that a program needs and keeps what the engine made of them.
+    """Loads the keys that a program needs.
 
     Args:
         keysets: Where they are stored.
-        engine: Its ``load_keys``, if it has one, turns keys into what ``run`` takes, which tells
-            its size as ``nbytes``.
-        max_bytes: Size of what is kept.
+        engine: Its ``load_key`` and ``key_set``, if it has them, turn keys into what ``run`` takes.
     """
 
-    def __init__(self, keysets: KeysetStore, engine: Engine, max_bytes: int) -> None:
+    def __init__(self, keysets: KeysetStore, engine: Engine) -> None:
         self._keysets = keysets
-        self._load: Callable[[EvaluationKeys], EvaluationKeys] | None = getattr(
-            engine, "load_keys", None
-        )
-        self._max_bytes = max_bytes
-        self._lock = threading.Lock()
-        self._entries: OrderedDict[_Name, tuple[EvaluationKeys, int]] = OrderedDict()
-        self.bytes = 0
+        self._load_key = getattr(engine, "load_key", None)
+        self._key_set = getattr(engine, "key_set", None)
 
     def keys(
-        self, client_id: str, keyset_id: str, parameters: Parameters, needed: KeyRequirements
+        self,
+        lease: Lease,
+        client_id: str,
+        keyset_id: str,
+        parameters: Parameters,
+        needed: KeyRequirements,
     ) -> tuple[EvaluationKeys, Keyset]:
         """The keys for a program as the engine takes them, and the key set that they are of.
 
@@ -55,52 +54,42 @@ class KeyCache:
             keyset = self._keysets.get(client_id, keyset_id)
             if missing := keyset.missing(needed):
                 raise MissingKeyError(f"{len(missing)} evaluation keys are missing")
-            elements = list(needed_levels(needed))
-            name = (client_id, *(keyset.keys[element].sha256 for element in elements))
-            if (kept := self._recall(name)) is not None:
-                return kept, keyset
             try:
-                read = {
-                    element: self._read(client_id, keyset, element, parameters)
-                    for element in elements
+                loaded = {
+                    element: self._one(lease, client_id, keyset, element, parameters)
+                    for element in needed_levels(needed)
                 }
             except FileNotFoundError:
                 continue
-            keys, size = self._prepare(read, parameters)
-            self._keep(name, keys, size)
-            return keys, keyset
+            return self._together(loaded, parameters), keyset
         raise MissingKeyError("evaluation keys changed while they were read")
 
-    def _read(
-        self, client_id: str, keyset: Keyset, element: int, parameters: Parameters
-    ) -> KeySwitchKey:
-        path: Path = self._keysets.path(client_id, keyset.keys[element].sha256)
-        return read_key(path.read_bytes(), parameters, element)
+    def _one(
+        self, lease: Lease, client_id: str, keyset: Keyset, element: int, parameters: Parameters
+    ) -> Any:
+        stored = keyset.keys[element]
 
-    def _prepare(
-        self, read: dict[int, KeySwitchKey], parameters: Parameters
-    ) -> tuple[EvaluationKeys, int]:
-        size = sum(int(key.residues.nbytes) for key in read.values())
-        relinearization = read.pop(RELINEARIZATION, None)
-        keys = EvaluationKeys(parameters, relinearization, read)
-        if self._load is None:
-            return keys, size
-        loaded = self._load(keys)
-        return loaded, int(getattr(loaded, "nbytes", size))
+        def load() -> Any:
+            path: Path = self._keysets.path(client_id, stored.sha256)
+            key = read_key(path.read_bytes(), parameters, element)
+            return _Plain(key) if self._load_key is None else self._load_key(element, key)
 
-    def _recall(self, name: _Name) -> EvaluationKeys | None:
-        with self._lock:
-            if name not in self._entries:
-                return None
-            self._entries.move_to_end(name)
-            return self._entries[name][0]
+        # by content: a key that was replaced is another entry; by client: none sees another's
+        name = ("key", client_id, stored.sha256)
+        return lease.get(name, load, 2 * stored.bytes)  # a seed stands for half of a key
 
-    def _keep(self, name: _Name, keys: EvaluationKeys, size: int) -> None:
-        with self._lock:
-            if size > self._max_bytes or name in self._entries:
-                return
-            self._entries[name] = (keys, size)
-            self.bytes += size
-            while self.bytes > self._max_bytes:
-                _, (_, freed) = self._entries.popitem(last=False)
-                self.bytes -= freed
+    def _together(self, loaded: dict[int, Any], parameters: Parameters) -> EvaluationKeys:
+        if self._key_set is not None:
+            keys: EvaluationKeys = self._key_set(parameters, loaded.values())
+            return keys
+        plain = {element: entry.key for element, entry in loaded.items()}
+        relinearization = plain.pop(RELINEARIZATION, None)
+        return EvaluationKeys(parameters, relinearization, plain)
+
+
+class _Plain:
+    """A key as it is, for engines that have no form of their own."""
+
+    def __init__(self, key: KeySwitchKey) -> None:
+        self.key = key
+        self.nbytes = int(key.residues.nbytes)

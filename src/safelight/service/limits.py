@@ -54,8 +54,8 @@ class Limits:
         job_attempts: Starts of a job; one that took the process down three times is given up,
             so that it cannot keep the service from working.
         retention_s: How long a result waits to be fetched: a day covers a night's outage.
-        key_cache_bytes: Keys kept in memory between jobs, as 64-bit residues: about two
-            large clients.
+        memory_bytes: Evaluation keys and prepared programs kept between jobs: the largest
+            shipped model with one client's keys and a few small ones, in a process under 600 MB.
         workers: Programs evaluated at once; an engine has threads of its own.
     """
 
@@ -67,5 +67,5 @@ class Limits:
     job_timeout_s: float = 600.0
     job_attempts: int = 3
     retention_s: float = 24 * 3600.0
-    key_cache_bytes: int = 1024**3
+    memory_bytes: int = 440 * 1024**2
     workers: int = 1

@@ -58,13 +58,13 @@ def run_service(
     if engine is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         engine = choose_engine(settings.engine, threads=settings.threads or cores or 1)
-    if models is None:
-        from safelight.service.shipped_models import served_models
-
-        models = served_models(settings.models)
     if settings.local_token is not None:
         threading.Thread(target=_stop_with_parent, args=(os.getppid(),), daemon=True).start()
     stores = open_stores(settings.data, settings.limits)
+    if models is None:
+        from safelight.service.shipped_models import served_models
+
+        models = served_models(settings.models, settings.programs or settings.data / "programs")
     signer = load_signer(settings.data)
     if settings.local_token is not None:
         stores.clients.set_local(settings.local_token)

@@ -11,6 +11,7 @@ from safelight.ckks.ciphertext import KeyRequirements
 from safelight.ckks.parameters import Parameters
 from safelight.service.keysets import needed_levels
 from safelight.service.refusals import Refusal
+from safelight.service.stored_program import StoredProgram
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class ServedModel:
         version: Of the model, for people.
         model_digest: SHA-256 of the trained model, lower-case hex.
         signature: What a client needs to prepare inputs and to read outputs; opaque here.
-        program: What the engine runs.
+        program: What the engine runs, or where it is.
         program_digest: SHA-256 of the program's wire form, lower-case hex.
         requirements: The evaluation keys that the program uses.
         card: The model card, Markdown: use, data, figures, limits.
@@ -32,7 +33,7 @@ class ServedModel:
     version: str
     model_digest: str
     signature: Mapping[str, Any]
-    program: Program
+    program: Program | StoredProgram
     program_digest: str
     requirements: KeyRequirements
     card: str = ""

@@ -23,6 +23,7 @@ class Settings:
         port: 0 lets the system choose; the ready line tells.
         models: Names of the models to serve, or None for all.
         engine: ``auto``, ``native`` or ``seal``.
+        programs: Folder of compiled models; ``programs`` in the data folder if None.
         threads: Threads that evaluate, over all workers; as many as there are cores if None.
         limits: Quotas and sizes.
         tls_certificate: PEM file; with ``tls_key``, the service speaks HTTPS.
@@ -42,6 +43,7 @@ class Settings:
     port: int = 8440
     models: tuple[str, ...] | None = None
     engine: str = "auto"
+    programs: Path | None = None
     threads: int | None = None
     limits: Limits = field(default_factory=Limits)
     tls_certificate: Path | None = None
@@ -57,6 +59,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 <= self.port < 2**16:
             raise InputError("a port is a number from 0 to 65535")
+        if self.limits.memory_bytes < 0:
+            raise InputError("memory is a number of megabytes, 0 or more")
         if self.limits.workers < 1 or (self.threads is not None and self.threads < 1):
             raise InputError("at least one worker and one thread are needed")
         if not self.limits.retention_s > 0:

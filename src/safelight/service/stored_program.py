@@ -1,0 +1,55 @@
+"""A compiled program on disk: its form at hand, its constants read when they are needed.
+
+A program's constants are many megabytes, needed once, when the engine prepares it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from safelight.circuit.program import Program
+from safelight.ckks.parameters import Parameters
+from safelight.errors import CompileError
+from safelight.wire.program import decode_program
+
+
+@dataclass(frozen=True)
+class StoredProgram:
+    """What the service asks of a program, and where the rest is.
+
+    Args:
+        name: Name of the model.
+        parameters: For which it was compiled.
+        input_scale: Scale of the input.
+        input_level: Level at which it arrives.
+        prepared_bytes: About what it takes in memory, prepared.
+        path: Its wire form.
+        digest: SHA-256 of that, lower-case hex.
+    """
+
+    name: str
+    parameters: Parameters
+    input_scale: float
+    input_level: int
+    prepared_bytes: int
+    path: Path
+    digest: str
+
+    def load(self) -> Program:
+        """The whole program.
+
+        Raises:
+            CompileError: The file is gone or is not the one that was compiled.
+        """
+        try:
+            data = self.path.read_bytes()
+        except OSError as exc:
+            raise CompileError(f"the compiled program of {self.name!r} is gone") from exc
+        if hashlib.sha256(data).hexdigest() != self.digest:
+            raise CompileError(
+                f"the compiled program of {self.name!r} is damaged",
+                hint="restart the service: it compiles what is damaged again",
+            )
+        return decode_program(data)
