@@ -71,6 +71,7 @@ class LocalService:
         self._log = (data / "service.log").open("wb")
         arguments = ["--data", str(data), "--port", "0", "--engine", engine]
         if self._temporary is not None:
+            arguments += ["--programs", str(programs_folder())]
             # nobody would look into the audit log of a service that lives for one command
             arguments += ["--no-audit"]
         for name in models or ():

@@ -25,6 +25,7 @@ from safelight.service.model_levels import ModelLevels
 from safelight.service.prepared_programs import PreparedPrograms
 from safelight.service.progress_board import ProgressBoard
 from safelight.service.refusals import Refusal
+from safelight.service.resident_cache import ResidentCache
 from safelight.service.sealed_inference import SealedInference
 from safelight.service.served_model import Catalogue
 from safelight.service.signing import Signer
@@ -88,9 +89,10 @@ class Evaluator:
         self._gate = gate
         self._levels = levels
         self._sealed = sealed
-        self._keys = KeyCache(stores.keysets, engine, limits.key_cache_bytes)
-        self._prepared: dict[str, PreparedProgram] = {}
-        self._prepare_lock = threading.Lock()
+        self._cache = ResidentCache(limits.memory_bytes)
+        self._keys = KeyCache(stores.keysets, engine)
+        self._programs = PreparedPrograms(engine, self._cache)
+        self._unwarmed = list(reversed(self._programs.wanted(catalogue)))
         self._wake = threading.Condition()
         self._work_waits = True
         self._stopping = threading.Event()
