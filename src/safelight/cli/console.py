@@ -40,6 +40,9 @@ _LABELS = {
     "inversion: white box": "inverting answers",
     "inversion: hidden": "inverting hidden values",
     "extraction": "training copies",
+    "ckks: precision": "precision after each step",
+    "ckks: worst case": "searching for the worst error",
+    "ckks: timing": "timing",
 }
 
 

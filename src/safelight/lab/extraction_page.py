@@ -13,8 +13,8 @@ from safelight.lab.page import Section, write_page
 
 _READING = (
     "A client asks about images of its own and trains a copy on the answers. Agreement is the "
-    "share of unseen images on which copy and original decide alike. Encryption does not slow this: the "
-    "client holds the key and reads the answers at every level.",
+    "share of unseen images on which copy and original decide alike. Encryption does not slow "
+    "this: the client holds the key and reads the answers at every level.",
     "What slows it: coarser answers, and quotas. The last table turns queries into days for quotas "
     "an operator may set per client.",
 )

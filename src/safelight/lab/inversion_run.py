@@ -216,7 +216,7 @@ class _Judge:
     def _pictures(self, values: FloatArray) -> NDArray[np.uint8]:
         scaled = 255 * (values - self._low) / (self._high - self._low)
         pictures = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
-        return pictures.reshape(-1, *self._shape)
+        return np.asarray(pictures.reshape(-1, *self._shape))
 
     def row(self, attack: str, sees: str, knows: str, found: FloatArray) -> InversionRow:
         pictures = self._pictures(found)
