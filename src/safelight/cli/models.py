@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from safelight.cli.console import print_json
+from safelight.cli.public_part_text import public_part_lines
+from safelight.imaging import Preprocessing
+from safelight.imaging.public_part import PublicPart
 from safelight.models.registry import TrainedModel, compiled_model, load_model, model_names
 
 
@@ -25,10 +29,12 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         for model in found:
             sys.stdout.write(f"{model.name:28} {model.meaning.title}\n")
+            sys.stdout.write(public_part_lines(_public_parts(model)))
         return 0
     model = load_model(arguments.name)
     if not arguments.json:
         sys.stdout.write(model.card or f"{model.name} has no card\n")
+        sys.stdout.write(public_part_lines(_public_parts(model)))
         return 0
     _, compiled = compiled_model(arguments.name)
     print_json(
@@ -55,4 +61,9 @@ def _summary(model: TrainedModel) -> dict[str, Any]:
         "title": model.meaning.title,
         "input_shape": list(model.graph.input_shape),
         "classes": list(model.meaning.outputs.classes),
+        "public_parts": [asdict(part) for part in _public_parts(model)],
     }
+
+
+def _public_parts(model: TrainedModel) -> tuple[PublicPart, ...]:
+    return Preprocessing.from_json(dict(model.meaning.preprocessing)).public_parts

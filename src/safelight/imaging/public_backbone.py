@@ -151,7 +151,10 @@ def session_of(content: bytes) -> Any:
     try:
         return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     except Exception as exc:  # as above
-        raise InputError("ONNX Runtime cannot read the model's public part") from exc
+        raise InputError(
+            f"ONNX Runtime cannot run the model's public part ({type(exc).__name__})",
+            hint="its maker must export it in float32, with operators that ONNX Runtime has",
+        ) from exc
 
 
 @functools.lru_cache(maxsize=2)

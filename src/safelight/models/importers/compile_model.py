@@ -27,7 +27,7 @@ from safelight.models.importers.agreement import agreement_of
 from safelight.models.importers.calibration import Calibration, checked
 from safelight.models.importers.draft import BATCH, Draft
 from safelight.models.importers.frontends import draft_of, onnx_of
-from safelight.models.importers.imported_model import PUBLIC_FILE, ImportedModel
+from safelight.models.importers.imported_model import PUBLIC_FILE, Agreement, ImportedModel
 from safelight.models.importers.input_steps import (
     Prepared,
     behind_public_part,
@@ -50,6 +50,7 @@ from safelight.models.importers.replacement import MARGIN, Replaced, with_polyno
 Watch = Callable[[str, float, float], None]
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 CHECKED_SHARE = 5  # every fifth record is kept for the comparison
+GOOD_AGREEMENT = 0.98
 MIN_HELD_OUT = 40  # below this many records all are used for both
 MAX_CALIBRATION = 2048
 MAX_FEATURE = 8.0  # of a public part's output, before it is divided
@@ -251,11 +252,23 @@ def finish(
         labels,
         held_out=fitted.size != len(inputs),
     )
+    draft = replace(draft, notes=(*draft.notes, *_advice(agreement, chosen)))
+    prepared = replace(prepared, draft=draft)
     description, weights = describe(graph, compiled, prepared, replaced, agreement, chosen)
     imported = ImportedModel(
         draft, graph, description, weights, compiled, tuple(replaced), agreement, "", {}
     )
     return replace(imported, card=card_text(imported, chosen))
+
+
+def _advice(agreement: Agreement, chosen: ImportOptions) -> tuple[str, ...]:
+    """What to do about a model that has drifted from its original."""
+    if agreement.decisions >= GOOD_AGREEMENT:
+        return ()
+    said = f"the replaced model decides otherwise on {1 - agreement.decisions:.1%} of the records"
+    if not chosen.fine_tune:
+        return (f"{said}: fine-tune it, or raise the degree, or leave early layers public.",)
+    return (f"{said}: train it again with polynomials (safelight train).",)
 
 
 def _check(chosen: ImportOptions) -> None:

@@ -12,8 +12,10 @@ from onnx.reference import ReferenceEvaluator
 class OnnxBuilder:
     """Adds nodes one after the other; each reads the one before unless told."""
 
-    def __init__(self, shape: tuple[int, ...], seed: int = 0, *, batch: Any = "batch") -> None:
-        self.shape, self.batch = shape, batch
+    def __init__(
+        self, shape: tuple[int, ...], seed: int = 0, *, precision: type[np.floating] = np.float64
+    ) -> None:
+        self.shape, self.precision = shape, precision
         self.random = np.random.default_rng(seed)
         self.nodes: list[Any] = []
         self.arrays: list[Any] = []
@@ -21,7 +23,9 @@ class OnnxBuilder:
 
     def constant(self, array: Any) -> str:
         name = f"constant{len(self.arrays)}"
-        self.arrays.append(numpy_helper.from_array(np.asarray(array), name))
+        array = np.asarray(array)
+        array = array.astype(self.precision) if array.dtype.kind == "f" else array
+        self.arrays.append(numpy_helper.from_array(array, name))
         return name
 
     def weight(self, *shape: int) -> str:
@@ -52,12 +56,13 @@ class OnnxBuilder:
         return self.add("Gemm", self.last, weight, bias, transB=1)
 
     def model(self, *outputs: str) -> Any:
+        kind = TensorProto.DOUBLE if self.precision is np.float64 else TensorProto.FLOAT
         graph = helper.make_graph(
             self.nodes,
             "test",
-            [helper.make_tensor_value_info("image", TensorProto.DOUBLE, [self.batch, *self.shape])],
+            [helper.make_tensor_value_info("image", kind, ["batch", *self.shape])],
             [
-                helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["rows", "columns"])
+                helper.make_tensor_value_info(name, kind, ["rows", "columns"])
                 for name in outputs or (self.last,)
             ],
             self.arrays,
@@ -73,4 +78,6 @@ class OnnxBuilder:
 def run(model: Any, inputs: np.ndarray) -> np.ndarray:
     """By ONNX's own reference evaluator, which is NumPy in the model's precision."""
     session = ReferenceEvaluator(model)
-    return np.asarray(session.run(None, {"image": inputs})[0])
+    double = model.graph.input[0].type.tensor_type.elem_type == TensorProto.DOUBLE
+    given = inputs.astype(np.float64 if double else np.float32)
+    return np.asarray(session.run(None, {"image": given})[0], dtype=np.float64)
