@@ -28,7 +28,7 @@ PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _PREVALENCES = (0.01, 0.05, 0.20, 0.50)
 
 _CAPTIONS = {
-    "roc": "Every possible operating point. The cross is the one in use, with its 95 % intervals.",
+    "roc": "Every possible operating point; a cross is the one in use, with its 95 % intervals.",
     "precision-recall": "What share of findings is right, at the share of diseased in these data.",
     "scores": "The further apart the two groups, the better. Clear answers; square-root scale.",
     "confusion": "Counts, and the share of each row.",
