@@ -10,6 +10,7 @@ import { MAX_INFLATED_BYTES } from "../limits.ts";
 import { DEFLATED_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE } from "./syntaxes.ts";
 
 const PREAMBLE_BYTES = 132;
+const ROWS = "x00280010";
 
 export interface DicomFile {
   dataSet: DataSet;
@@ -41,15 +42,26 @@ export async function parseDicomFile(content: Uint8Array): Promise<DicomFile> {
     position = 0;
   }
   const bigEndian = syntax === EXPLICIT_BIG;
-  const dataSet = damagedUnless(() => {
+  const parse = (implicit: boolean): Raw => {
     const parsers = dicomParser as unknown as Record<string, object>; // untyped exports
     const parser = parsers[bigEndian ? "bigEndianByteArrayParser" : "littleEndianByteArrayParser"]!;
     const stream = new dicomParser.ByteStream(parser as never, body as never, position);
     const RawDataSet = parsers.DataSet as unknown as new (...args: unknown[]) => Raw;
     const parsed = new RawDataSet(parser, body, {});
-    if (syntax === IMPLICIT_LITTLE) dicomParser.parseDicomDataSetImplicit(parsed, stream);
+    if (implicit) dicomParser.parseDicomDataSetImplicit(parsed, stream);
     else dicomParser.parseDicomDataSetExplicit(parsed, stream);
+    (parsed as { warnings?: string[] }).warnings = stream.warnings;
     return parsed;
+  };
+  const dataSet = damagedUnless(() => {
+    if (syntax === IMPLICIT_LITTLE) return parse(true);
+    try {
+      const parsed = parse(false);
+      if (parsed.elements[ROWS] !== undefined) return parsed;
+    } catch {
+      // perhaps implicit after all, as some writers leave it: their files are read by others too
+    }
+    return parse(true);
   });
   return { dataSet: new DataSet(dataSet, !bigEndian), syntax };
 }
@@ -69,6 +81,12 @@ export class DataSet {
   constructor(raw: Raw, littleEndian: boolean) {
     this.#raw = raw;
     this.littleEndian = littleEndian;
+  }
+
+  /** Whether the file ends before its encapsulated pixel data does. */
+  get isCutShort(): boolean {
+    const warnings = (this.#raw as unknown as { warnings?: string[] }).warnings ?? [];
+    return warnings.some((warning) => warning.includes("delimiter"));
   }
 
   has(tag: string): boolean {

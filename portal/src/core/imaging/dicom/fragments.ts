@@ -19,6 +19,7 @@ export function frameCodestream(dataSet: DataSet, index: number, frames: number)
   if (!element.encapsulatedPixelData || element.fragments === undefined) {
     throw inputError("dicom-damaged");
   }
+  if (dataSet.isCutShort) throw inputError("cut-short");
   const fragments: Fragment[] = element.fragments.map((fragment) => {
     const end = fragment.position + fragment.length;
     if (end > dataSet.bytes.length) throw inputError("cut-short");

@@ -1,0 +1,174 @@
+"""The portal's flow in a headless Chromium, against a real service and the Python client."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from imaging_samples import build_dicom
+from portal_browser import FAST, RECORDS, PortalTab, second_tab
+from safelight.ckks.key_file import load_key_file
+from safelight.client.client import Client
+from service_harness import ServiceProcess
+from test_diagnose import chest
+
+HELD_OUT = (
+    Path(__file__).parent.parent.parent / "src/safelight/models/shipped/wdbc-logistic/held_out.csv"
+)
+# Both sides round to three decimals, so noise may move the last one by one.
+TOLERANCE = 1e-3 + 1e-9
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A radiograph as DICOM and JPEG, and five records."""
+    folder = tmp_path_factory.mktemp("inputs")
+    image = chest(os.environ.get("SAFELIGHT_DATA"))
+    PIL.Image.fromarray(image).save(folder / "chest.jpeg", quality=92)
+    (folder / "chest.dcm").write_bytes(build_dicom(image, photometric="MONOCHROME2"))
+    lines = HELD_OUT.read_text().splitlines()
+    (folder / "five.csv").write_text("\n".join(lines[:6]) + "\n")
+    return {path.name: path for path in folder.iterdir()}
+
+
+def python_answers(service: ServiceProcess, token: str, model: str, path: Path) -> list[float]:
+    """What the Python client says, with keys of its own."""
+    with Client(service.url, token, service_key=service.public_key) as client:
+        return [found.probability for found in client.diagnose(model, [path])]
+
+
+@pytest.mark.parametrize(
+    ("name", "model"), [("chest.dcm", FAST), ("chest.jpeg", FAST), ("five.csv", RECORDS)]
+)
+def test_portal_answers_as_the_python_client(
+    name: str, model: str, files: dict[str, Path], service: ServiceProcess, open_tab: Any
+) -> None:
+    tab: PortalTab = open_tab().set_up()
+    tab.add_one(files[name])
+    tab.screenshot(f"{name}-added")
+    tab.analyse()
+    finding = tab.wait_for_result()
+    tab.screenshot(f"{name}-result")
+    assert "Research use, not a medical device" in tab.page.inner_text("header.bar")
+    assert "Signature checked" in tab.page.inner_text("#result")
+
+    report = tab.report()
+    expected = python_answers(service, tab.token, model, files[name])
+    found = [one["probability"] for one in report["findings"]]
+    assert np.abs(np.array(found) - np.array(expected)).max() <= TOLERANCE
+    assert report["findings"][0]["finding"] == finding
+    assert report["level"] == "homomorphic"
+    assert report["request_bytes"] <= 200_000
+    tab.assert_clean()
+
+
+def test_portal_key_file_is_the_python_clients(
+    files: dict[str, Path], open_tab: Any, tmp_path: Path
+) -> None:
+    tab: PortalTab = open_tab().set_up()
+    tab.add_one(files["five.csv"])
+    tab.analyse()
+    tab.wait_for_result()
+    keys = load_key_file(tab.export_key(tmp_path, "another passphrase"), "another passphrase")
+    slots = np.linspace(-1, 1, keys.parameters.slots)
+    again = keys.decrypt(keys.encrypt(slots, scale=2.0**26))
+    assert np.abs(again - slots).max() < 1e-2
+
+
+def test_portal_report_is_a_pdf(files: dict[str, Path], open_tab: Any) -> None:
+    tab: PortalTab = open_tab().set_up()
+    tab.add_one(files["five.csv"])
+    tab.analyse()
+    tab.wait_for_result()
+    with tab.page.expect_download() as download:
+        tab.page.get_by_role("button", name="Report (PDF)").click()
+    content = Path(download.value.path()).read_bytes()
+    assert content.startswith(b"%PDF-1.4")
+    assert content.rstrip().endswith(b"%%EOF")
+
+
+def test_portal_record_form(open_tab: Any) -> None:
+    tab: PortalTab = open_tab().set_up()
+    names, first = HELD_OUT.read_text().splitlines()[:2]
+    tab.page.get_by_role("button", name="Enter a record").click()
+    for name, value in zip(names.split(","), first.split(","), strict=False):
+        field = tab.page.get_by_label(name, exact=True)
+        if field.count():
+            field.fill(value)
+    tab.screenshot("form")
+    tab.page.get_by_role("button", name="Add to the worklist").click()
+    tab.page.wait_for_selector(".worklist li.chosen >> text=Record")
+    tab.analyse()
+    assert tab.wait_for_result() in ("benign", "malignant")
+
+
+def test_portal_on_a_phone(files: dict[str, Path], open_tab: Any) -> None:
+    tab: PortalTab = open_tab(viewport=PHONE).set_up()
+    tab.add_one(files["chest.dcm"])
+    tab.screenshot("phone-worklist")
+    tab.page.get_by_role("tab", name="Image").click()
+    tab.page.wait_for_selector("canvas")
+    tab.screenshot("phone-image")
+    tab.page.get_by_role("tab", name="Result").click()
+    tab.analyse()
+    assert tab.wait_for_result() in ("normal", "pneumonia")
+    tab.screenshot("phone-result")
+    wide = tab.page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= PHONE["width"]
+
+
+def test_portal_viewer_by_keyboard(files: dict[str, Path], open_tab: Any) -> None:
+    tab: PortalTab = open_tab().set_up()
+    tab.add_one(files["chest.dcm"])
+    canvas = tab.page.locator("canvas")
+    canvas.focus()
+    before = tab.page.inner_text(".overlay.end")
+    for key in ("+", "]", "}", "Shift+ArrowLeft"):
+        tab.page.keyboard.press(key)
+    assert tab.page.inner_text(".overlay.end") != before
+    tab.page.keyboard.press("i")
+    assert tab.page.get_by_role("button", name="Invert").get_attribute("aria-pressed") == "true"
+    tab.screenshot("viewer-inverted")
+    tab.page.keyboard.press("r")
+    assert tab.page.inner_text(".overlay.end") == before
+
+
+def test_portal_worklist_is_kept_and_encrypted(files: dict[str, Path], open_tab: Any) -> None:
+    tab: PortalTab = open_tab().set_up()
+    tab.add_one(files["five.csv"])
+    tab.page.reload()
+    tab.unlock()
+    tab.page.wait_for_selector(".worklist li >> text=five.csv")
+    tab.page.get_by_role("button", name="Delete: five.csv").click()
+    tab.page.get_by_role("button", name="Yes, go on").click()
+    tab.page.wait_for_selector(".worklist >> text=Nothing here yet")
+    # what lies in the browser's database is sealed: no value is readable text
+    texts = tab.page.evaluate(
+        """async () => {
+          const open = indexedDB.open("safelight");
+          const db = await new Promise((done) => (open.onsuccess = () => done(open.result)));
+          const all = db.transaction("items").objectStore("items").getAll();
+          await new Promise((done) => (all.onsuccess = done));
+          return all.result.map((item) => Object.keys(item).sort().join());
+        }"""
+    )
+    assert set(texts) <= {"data,nonce", "epoch,n,parametersDigest,primes,secret"}
+
+
+def test_portal_in_two_tabs(open_tab: Any) -> None:
+    tab: PortalTab = open_tab().set_up()
+    with second_tab(tab) as other:
+        other.page.goto(other.url)
+        other.page.wait_for_selector("text=Safelight is open in another tab")
+        other.screenshot("other-tab")
+        other.page.get_by_role("button", name="Use it in this tab").click()
+        other.page.wait_for_selector("text=Unlock")
+        tab.page.wait_for_selector("text=Safelight moved to another tab")
+        other.unlock()
+        other.page.wait_for_selector(".workbench")

@@ -1,0 +1,144 @@
+"""The portal when things go wrong: a sentence, nothing lost, never a blank page."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import PIL.Image
+import pytest
+
+from portal_browser import PortalTab
+from safelight.service.clients import revoke_client
+from service_harness import ServiceProcess
+from tampering_proxy import tampering_proxy
+from test_diagnose import chest
+from test_portal import HELD_OUT
+
+
+@pytest.fixture
+def radiograph(tmp_path: Path) -> Path:
+    path = tmp_path / "chest.png"
+    PIL.Image.fromarray(chest(os.environ.get("SAFELIGHT_DATA"))).save(path)
+    return path
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    path = tmp_path / "two.csv"
+    path.write_text("\n".join(HELD_OUT.read_text().splitlines()[:3]) + "\n")
+    return path
+
+
+def test_portal_goes_on_after_a_reload_in_the_middle_of_the_keys(
+    radiograph: Path, open_tab: Any
+) -> None:
+    tab: PortalTab = open_tab().set_up()
+    tab.add_one(radiograph)
+    tab.analyse()
+    tab.page.wait_for_selector("#result >> text=/([3-9]|1\\d) of \\d+ keys/")
+    tab.screenshot("keys")
+    tab.page.reload()
+    tab.unlock()
+    tab.wait_for_result()
+    # no key was made twice, but the one that was on its way
+    sent = tab.uploaded_keys()
+    assert len(sent) - len(set(sent)) <= 2
+    tab.assert_clean()
+
+
+def test_portal_waits_for_a_service_that_stops_in_the_middle(
+    records: Path, service: ServiceProcess, open_tab: Any
+) -> None:
+    tab: PortalTab = open_tab().set_up()
+    tab.add_one(records)
+
+    def accepted_then_killed(route: Any) -> None:
+        answer = route.fetch()
+        service.kill()
+        route.fulfill(response=answer)
+
+    tab.page.route("**/v1/inferences?*", accepted_then_killed)
+    tab.analyse()
+    tab.page.wait_for_selector("#result >> text=The service does not answer")
+    tab.screenshot("service-stopped")
+    tab.page.unroute("**/v1/inferences?*")
+    service.port = urlsplit(service.url).port or 0
+    service.start()
+    assert tab.wait_for_result() in ("benign", "malignant")
+
+
+def test_portal_refuses_an_altered_signature(
+    records: Path, service: ServiceProcess, open_tab: Any
+) -> None:
+    def tamper(method: str, path: str, body: bytes) -> bytes:
+        if path.endswith("/result") and method == "GET":
+            return body[:40] + bytes([body[40] ^ 1]) + body[41:]
+        return body
+
+    with tampering_proxy(service.url, tamper) as url:
+        tab: PortalTab = open_tab(url=url).set_up()
+        tab.add_one(records)
+        tab.analyse()
+        tab.page.wait_for_selector("#result .problem")
+        assert "signature is false" in tab.page.inner_text("#result .problem")
+        assert tab.page.query_selector(".finding") is None
+        tab.screenshot("false-signature")
+        tab.page.context.close()
+
+
+def test_portal_with_a_wrong_passphrase(open_tab: Any) -> None:
+    tab: PortalTab = open_tab().set_up()
+    tab.page.reload()
+    tab.unlock("not the passphrase")
+    assert "passphrase is wrong" in tab.problem()
+    tab.screenshot("wrong-passphrase")
+    tab.unlock()
+    tab.page.wait_for_selector(".workbench")
+
+
+def test_portal_with_a_token_that_was_revoked(
+    records: Path, service: ServiceProcess, open_tab: Any
+) -> None:
+    tab: PortalTab = open_tab().set_up()
+    tab.add_one(records)
+    revoke_client(service.data, tab.client_name)
+    tab.analyse()
+    tab.page.wait_for_selector("#result .problem")
+    assert "access token" in tab.page.inner_text("#result .problem")
+    tab.page.get_by_role("button", name="Service").first.click()
+    tab.page.get_by_label("Another access token").fill(service.client("successor").token)
+    tab.page.get_by_role("button", name="Use this token").click()
+    tab.page.get_by_role("button", name="Try again").last.click()
+    assert tab.wait_for_result() in ("benign", "malignant")
+
+
+BAD_FILES = {
+    "empty.dcm": (b"", "empty"),
+    "text.png": (b"\x89PNG\r\n\x1a\n" + b"x" * 64, "cut short"),
+    "page.pdf": (b"%PDF-1.7\n\x00\x01\x02", "not a file that the portal reads"),
+    "scan.tiff": (b"II*\x00" + b"\0" * 64, "Python client"),
+    "short.csv": (b"1,2,3\n4,5,6\n", "features"),
+    "hole.csv": (
+        HELD_OUT.read_bytes().splitlines()[0] + b"\n" + b"1," * 9 + b"," + b"1," * 20 + b"1\n",
+        "number",
+    ),
+    "cut.dcm": (b"\0" * 128 + b"DICM" + b"\2\0\0\0UL\4\0", "damaged|transfer syntax"),
+    "cut.jpg": (b"\xff\xd8\xff\xe0\x00\x10JFIF", "damaged|cut short"),
+}
+
+
+def test_portal_says_what_is_wrong_with_a_file(open_tab: Any, tmp_path: Path) -> None:
+    tab: PortalTab = open_tab().set_up()
+    for name, (content, words) in BAD_FILES.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        tab.add(path)
+        tab.page.wait_for_selector(f".problem-name >> text={name}")
+        said = tab.page.inner_text(".messages > div:last-of-type .problem")
+        assert any(word in said for word in words.split("|")), (name, said)
+        tab.page.get_by_role("button", name="Dismiss").last.click()
+    assert tab.page.query_selector(".worklist li") is None
+    tab.assert_clean()
