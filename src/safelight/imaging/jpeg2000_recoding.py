@@ -167,6 +167,9 @@ def _encode(frame: Samples, bits: int, ratio: float | None) -> bytes:
     from openjpeg.utils import encode_array
 
     colour = _OPENJPEG_RGB if frame.ndim == 3 else _OPENJPEG_GREY
+    if ratio is not None:
+        # OpenJPEG counts stored bits, we count bytes as they lie in an uncompressed file
+        ratio = max(1.0, ratio * bits / (8 * frame.dtype.itemsize))
     made: bytes = encode_array(
         frame,
         bits_stored=bits,

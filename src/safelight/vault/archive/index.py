@@ -101,14 +101,13 @@ class Index:
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            self._roll_back()
             raise
         with _translated():
             try:
                 self._connection.execute("COMMIT")
             except sqlite3.Error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                self._roll_back()
                 raise
 
     def add(self, row: Row) -> None:
@@ -161,6 +160,10 @@ class Index:
     def close(self) -> None:
         """Ends the connection."""
         self._connection.close()
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:  # SQLite has done it by itself if the disk is full
+            self._connection.execute("ROLLBACK")
 
     def _select(self, where: str, *values: bytes) -> Iterator[Row]:
         with _translated():

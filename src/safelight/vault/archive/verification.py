@@ -47,19 +47,25 @@ def verify_archive(
         except (ArchiveError, ImageError):
             failed.append(object_id)
         progress(number + 1, len(rows))
-    strays = _strays(archive)
-    if clean:
+    if not clean:
+        strays = len(_strays(archive)) + len(archive.store.leftovers())
+    else:
         with archive.index.writing():  # nobody is in the middle of a put
-            strays = _strays(archive)
-            for name in strays:
-                archive.store.remove(name)
-            for path in archive.store.leftovers():
-                path.unlink(missing_ok=True)
-            for leaving in archive.index.leaving():
-                archive.store.remove(leaving.hex())
-                archive.index.drop(leaving)
-    left = 0 if clean else len(archive.store.leftovers())
-    return VerificationReport(len(rows) - len(failed), tuple(failed), len(strays) + left, clean)
+            strays = _clean(archive)
+    return VerificationReport(len(rows) - len(failed), tuple(failed), strays, clean)
+
+
+def _clean(archive: Archive) -> int:
+    """Removes what has no row, and what is being removed; gives how much that was."""
+    strays, leftovers = _strays(archive), archive.store.leftovers()
+    for name in strays:
+        archive.store.remove(name)
+    for path in leftovers:
+        path.unlink(missing_ok=True)
+    for leaving in archive.index.leaving():
+        archive.store.remove(leaving.hex())
+        archive.index.drop(leaving)
+    return len(strays) + len(leftovers)
 
 
 def _strays(archive: Archive) -> list[str]:
