@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 NATIVE_SOURCES := $(shell find native CMakeLists.txt -type f)
 
-.PHONY: demo test test-all lint types contracts fuzz clean lock
+.PHONY: demo portal portal-build portal-if-browser test test-all lint types contracts fuzz clean lock
 .DEFAULT_GOAL := demo
 
 $(VENV)/.core: requirements/core.txt requirements/build.txt pyproject.toml $(NATIVE_SOURCES)
@@ -34,6 +34,27 @@ $(VENV)/.train: requirements/train.txt $(VENV)/.dev
 demo: $(VENV)/.core
 	$(BIN)/safelight demo --output out/demo
 
+# the portal: a browser tab that encrypts, asks and decrypts (docs/how-to/use-the-portal.md)
+$(VENV)/.portal: requirements/portal.txt $(VENV)/.core
+	@$(BIN)/python -m pip install -q -r requirements/portal.txt
+	@touch $@
+
+portal-build: $(VENV)/.portal
+	@$(BIN)/python portal/build.py
+
+portal: portal-build
+	@mkdir -p out/portal-service
+	@$(BIN)/python portal/serve.py --data out/portal-service
+
+# its tests run where Chromium is installed; without npm's registry they are skipped and say so
+CHROMIUM := $(or $(SAFELIGHT_CHROMIUM),$(shell command -v chromium))
+portal-if-browser: $(VENV)/.dev
+ifneq ($(CHROMIUM),)
+	@$(MAKE) --no-print-directory $(VENV)/.portal || echo "the portal's tests are skipped"
+	@test ! -e $(VENV)/.portal || $(BIN)/python portal/build.py || test $$? = 1
+	@test ! -e src/safelight/portal_static/index.html || $(BIN)/python portal/build.py --test
+endif
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
@@ -44,7 +65,7 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
-test: lint types contracts
+test: lint types contracts portal-if-browser
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-all: $(VENV)/.train lint types contracts
@@ -59,8 +80,9 @@ lock:
 	  uv pip compile -q pyproject.toml $$extras --universal --generate-hashes \
 	    --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header \
 	    -o requirements/$${part%%:*}.txt; done
-	uv pip compile -q requirements/build.in --universal --generate-hashes \
-	  --python-version 3.11 --no-emit-index-url --no-header -o requirements/build.txt
+	for part in build portal; do \
+	  uv pip compile -q requirements/$$part.in --universal --generate-hashes \
+	    --python-version 3.11 --no-emit-index-url --no-header -o requirements/$$part.txt; done
 
 clean:
-	rm -rf $(VENV) build out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build out portal/node_modules src/safelight/portal_static .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from portal_browser import MODELS, PortalTab
+
 from safelight.service.portal import portal_is_built
 from service_harness import ServiceProcess
 
@@ -28,9 +28,8 @@ def chromium() -> Iterator[Any]:
     path = os.environ.get("SAFELIGHT_CHROMIUM") or shutil.which("chromium")
     if path is None:
         pytest.skip("Chromium is not installed: apt install chromium, or set SAFELIGHT_CHROMIUM")
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="pip install 'safelight[portal]'"
-    )
+    missing = "Playwright is not installed: pip install -r requirements/portal.txt"
+    playwright = pytest.importorskip("playwright.sync_api", reason=missing)
     with playwright.sync_playwright() as driver:
         # a root user in a container has no sandbox
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from portal_browser import FAST, RECORDS, PortalTab, second_tab
+from test_diagnose import chest
 
 from imaging_samples import build_dicom
-from portal_browser import FAST, RECORDS, PortalTab, second_tab
 from safelight.ckks.key_file import load_key_file
 from safelight.client.client import Client
 from service_harness import ServiceProcess
-from test_diagnose import chest
 
 HELD_OUT = (
     Path(__file__).parent.parent.parent / "src/safelight/models/shipped/wdbc-logistic/held_out.csv"

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import PIL.Image
 import pytest
-
 from portal_browser import PortalTab
+from test_diagnose import chest
+from test_portal import HELD_OUT
+
 from safelight.service.clients import revoke_client
 from service_harness import ServiceProcess
 from tampering_proxy import tampering_proxy
-from test_diagnose import chest
-from test_portal import HELD_OUT
 
 
 @pytest.fixture
@@ -115,16 +115,14 @@ def test_portal_with_a_token_that_was_revoked(
     assert tab.wait_for_result() in ("benign", "malignant")
 
 
+HEADER = HELD_OUT.read_bytes().splitlines()[0]
 BAD_FILES = {
     "empty.dcm": (b"", "empty"),
     "text.png": (b"\x89PNG\r\n\x1a\n" + b"x" * 64, "cut short"),
     "page.pdf": (b"%PDF-1.7\n\x00\x01\x02", "not a file that the portal reads"),
     "scan.tiff": (b"II*\x00" + b"\0" * 64, "Python client"),
     "short.csv": (b"1,2,3\n4,5,6\n", "features"),
-    "hole.csv": (
-        HELD_OUT.read_bytes().splitlines()[0] + b"\n" + b"1," * 9 + b"," + b"1," * 20 + b"1\n",
-        "number",
-    ),
+    "hole.csv": (b"\n".join([HEADER, b"1," * 9 + b"," + b"1," * 20 + b"1"]), "number"),
     "cut.dcm": (b"\0" * 128 + b"DICM" + b"\2\0\0\0UL\4\0", "damaged|transfer syntax"),
     "cut.jpg": (b"\xff\xd8\xff\xe0\x00\x10JFIF", "damaged|cut short"),
 }

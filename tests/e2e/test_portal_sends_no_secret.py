@@ -10,16 +10,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-
-from imaging_samples import build_dicom
 from portal_browser import FAST, PASSPHRASE, PortalTab
 from recording_relay import recording_relay
+from test_diagnose import chest
+
+from imaging_samples import build_dicom
 from safelight.ckks.key_file import load_key_file
 from safelight.client.inputs import load_inputs
 from safelight.models.registry import compiled_model
 from safelight.wire.packing import pack_bits
 from service_harness import ServiceProcess
-from test_diagnose import chest
 
 _WINDOW = 24  # bytes: long enough never to occur by chance, short enough to be found in any row
 
