@@ -6,13 +6,21 @@ import argparse
 
 from safelight.cli import (
     vault_archive,
+    vault_bench,
     vault_deidentify,
     vault_envelopes,
     vault_keys,
     vault_storage,
 )
 
-_GROUPS = (vault_keys, vault_envelopes, vault_deidentify, vault_archive, vault_storage)
+_GROUPS = (
+    vault_keys,
+    vault_envelopes,
+    vault_deidentify,
+    vault_archive,
+    vault_storage,
+    vault_bench,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
