@@ -33,6 +33,7 @@ Teacher = Callable[[Tensor], Tensor]
 """Probabilities ``[batch, logits]`` of a normalised batch."""
 
 _SMOOTHING = 0.5  # of validation AUC over epochs: a small validation split is noisy
+_IMPROVEMENT = 1e-4  # of AUC, for patience
 _WARM_UP = 0.1
 _EVALUATED_AT_ONCE = 512
 
@@ -101,6 +102,7 @@ class Progress:
         done: Share of the schedule that is behind, 0 … 1.
         seconds: Spent so far.
         best_epoch: With the best smoothed validation AUC.
+        improved_epoch: The last that was better by more than `_IMPROVEMENT`.
         best_auc: That AUC.
         smoothed: Of the last epoch.
         history: Loss and validation AUC of each epoch.
@@ -111,6 +113,7 @@ class Progress:
     done: float = 0.0
     seconds: float = 0.0
     best_epoch: int = 0
+    improved_epoch: int = 0
     best_auc: float = -math.inf
     smoothed: float = math.nan
     history: list[tuple[float, float]] = field(default_factory=list)
@@ -248,6 +251,8 @@ class Course:
         progress.smoothed = (
             _SMOOTHING * progress.smoothed + (1 - _SMOOTHING) * auc if known else auc
         )
+        if progress.smoothed > progress.best_auc + _IMPROVEMENT:
+            progress.improved_epoch = progress.epoch
         if progress.smoothed >= progress.best_auc:
             progress.best_epoch, progress.best_auc = progress.epoch, progress.smoothed
             self.best = copy.deepcopy(self.average.state_dict())
@@ -263,7 +268,7 @@ class Course:
 
     def _out_of_patience(self) -> bool:
         patience = self.recipe.patience
-        return 0 < patience <= self.progress.epoch - self.progress.best_epoch
+        return 0 < patience <= self.progress.epoch - self.progress.improved_epoch
 
     def _save(self, path: Path) -> None:
         save_checkpoint(

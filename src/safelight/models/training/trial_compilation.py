@@ -13,7 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from safelight.circuit.compiler import Compiled
-from safelight.circuit.packing import Packing
+from safelight.circuit.normal_form import normal_form
+from safelight.circuit.normalise import normalised
+from safelight.circuit.packing import Packing, check_sizes
+from safelight.circuit.scales import plan_scales
+from safelight.ckks.parameters import MAX_LOG2_QP
 from safelight.errors import CompileError, DepthError
 from safelight.models.registry import TrainedModel, compile_model, load_model_folder
 from safelight.models.training.architectures import Architecture, Network
@@ -65,8 +69,7 @@ def first_that_compiles(
     refused: list[str] = []
     for candidate in found:
         try:
-            compiled = compile_trial(candidate.architecture, normalisation, objective)
-            check_ring(compiled, max_n)
+            compiled = compile_trial(candidate.architecture, normalisation, objective, max_n)
         except CompileError as exc:
             reason = f"network {candidate.name!r} does not fit: {exc.message}"
             say(f"{reason}; a smaller one is tried")
@@ -94,9 +97,14 @@ def check_ring(compiled: Compiled, max_n: int) -> None:
 
 
 def compile_trial(
-    architecture: Architecture, normalisation: Normalisation, objective: Objective
+    architecture: Architecture, normalisation: Normalisation, objective: Objective, max_n: int
 ) -> Compiled:
-    """Compiles a network with untrained weights."""
+    """Compiles a network with untrained weights.
+
+    Raises:
+        CompileError: It does not fit a ring of at most ``max_n``; found before the packing, which
+            takes most of the time.
+    """
     torch.manual_seed(0)
     network = Network(architecture)
     count = sum(1 for _ in network.quadratics())
@@ -108,7 +116,14 @@ def compile_trial(
         "ranges": graph.ranges,
     }
     with tempfile.TemporaryDirectory() as folder:
-        return compile_model(_written(Path(folder), description, graph.weights))
+        model = _written(Path(folder), description, graph.weights)
+        form = normalised(normal_form(model.graph, normalisation.bound))
+        slots = max_n // 2
+        check_sizes(form, slots, slots)
+        plan_scales(form, tuple(n for n in MAX_LOG2_QP if n <= max_n))
+        compiled = compile_model(model)
+    check_ring(compiled, max_n)
+    return compiled
 
 
 def _written(
