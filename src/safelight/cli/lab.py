@@ -12,6 +12,7 @@ PARTS = {
     "membership": "was a record in the training set? Attacks on controls and on a served model",
     "inversion": "from what is seen of an inference back to the image",
     "extraction": "how many answers until a copy agrees with the model",
+    "masked": "a network trained on clear, obfuscated and encrypted images: where it can learn",
     "ckks": "precision, worst errors, unused slots, timing, key recovery, parameters",
 }
 

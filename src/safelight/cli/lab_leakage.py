@@ -3,47 +3,35 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-
-import numpy as np
 
 from safelight.cli.console import watcher
-from safelight.cli.lab_output import add_output_arguments, prepare_output, show
-from safelight.errors import InputError
+from safelight.cli.lab_output import (
+    add_dataset_argument,
+    add_output_arguments,
+    dataset_of,
+    prepare_output,
+    show,
+)
 from safelight.lab.leakage import Leakage, measure_leakage
 from safelight.lab.leakage_page import write_leakage_page
-from safelight.models.data_source import dataset_at, dataset_titled
+from safelight.lab.masked_run import grey_bytes
 
 _REFERENCE = 1000
-_DEFAULT = "PneumoniaMNIST (MedMNIST v2)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the part."""
-    parser.add_argument(
-        "--dataset", type=Path, metavar="PATH", help="greyscale images; PneumoniaMNIST by default"
-    )
+    add_dataset_argument(parser, size=64)
     parser.add_argument("--images", type=int, default=200, metavar="N", help="of the test split")
-    parser.add_argument(
-        "--size", type=int, default=64, help="side in pixels, of data sets of larger images"
-    )
     add_output_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measures and reports."""
     prepare_output(arguments)
-    data = (
-        dataset_titled(_DEFAULT, size=arguments.size)
-        if arguments.dataset is None
-        else dataset_at(arguments.dataset, size=arguments.size)
-    )
-    images, reference = data.test.inputs[: arguments.images], data.train.inputs[:_REFERENCE]
-    if images.dtype != np.uint8 or images.ndim != 3:
-        raise InputError(
-            f"{data.name} holds {images.dtype} arrays of {images.ndim - 1} axes, not grey images",
-            hint="give greyscale 8-bit images",
-        )
+    data = dataset_of(arguments)
+    images = grey_bytes(data, "test")[: arguments.images]
+    reference = grey_bytes(data, "train")[:_REFERENCE]
     with watcher() as watch:
         found = measure_leakage(
             images, reference, progress=lambda what, done, total: watch("leakage", done, total)

@@ -10,12 +10,33 @@ from typing import Any
 
 from safelight.cli.console import print_json
 from safelight.client.report import check_report_folder
+from safelight.models.data_source import dataset_at, dataset_titled
+from safelight.models.datasets.dataset import Dataset
+
+_DEFAULT = "PneumoniaMNIST (MedMNIST v2)"
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     """--report and --json."""
     parser.add_argument("--report", type=Path, metavar="DIR", help="write a page and results.json")
     parser.add_argument("--json", action="store_true", help="print a JSON document")
+
+
+def add_dataset_argument(parser: argparse.ArgumentParser, *, size: int) -> None:
+    """--dataset and --size."""
+    parser.add_argument(
+        "--dataset", type=Path, metavar="PATH", help="greyscale images; PneumoniaMNIST by default"
+    )
+    parser.add_argument(
+        "--size", type=int, default=size, help="side in pixels, of data sets of larger images"
+    )
+
+
+def dataset_of(arguments: argparse.Namespace) -> Dataset:
+    """The data set that the arguments name."""
+    if arguments.dataset is None:
+        return dataset_titled(_DEFAULT, size=arguments.size)
+    return dataset_at(arguments.dataset, size=arguments.size)
 
 
 def prepare_output(arguments: argparse.Namespace) -> None:

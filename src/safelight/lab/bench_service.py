@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from safelight.ckks.parameters import Parameters
 from safelight.client.client import Client, Model
 from safelight.client.key_sets import KeyState
 from safelight.client.local_service import LocalService
-from safelight.ckks.parameters import Parameters
 from safelight.errors import InputError
 
 _THROUGHPUT_S = 3.0

@@ -61,11 +61,11 @@ def representations(shape: tuple[int, ...], parameters: Parameters) -> dict[str,
         "control: random bytes": lambda image: _drawn(os.urandom(image.size), image),
         "jpeg2000": _jpeg2000,
         "aes-256-ecb (teaching)": lambda image: _drawn(
-            _block_cipher(image, key, modes.ECB()),  # noqa: S305 - to be seen failing
+            block_cipher(image, key, modes.ECB()),  # noqa: S305 - to be seen failing
             image,
         ),
         "aes-256-cbc": lambda image: _drawn(
-            _block_cipher(image, key, modes.CBC(os.urandom(16))), image
+            block_cipher(image, key, modes.CBC(os.urandom(16))), image
         ),
         "aes-256-gcm": lambda image: _drawn(
             AESGCM(key).encrypt(os.urandom(12), image.tobytes(), None), image
@@ -84,7 +84,7 @@ def _jpeg2000(image: UInt8Image) -> Observation:
     return Observation(stream.getvalue(), picture)
 
 
-def _block_cipher(image: UInt8Image, key: bytes, mode: modes.ECB | modes.CBC) -> bytes:
+def block_cipher(image: UInt8Image, key: bytes, mode: modes.ECB | modes.CBC) -> bytes:
     """AES over the raw pixels, as the papers do it; ECB is here to be seen failing."""
     padder = PKCS7(128).padder()
     padded = padder.update(image.tobytes()) + padder.finalize()
