@@ -54,8 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--deep-model",
         action="append",
         default=[],
-        type=Path,
-        metavar="FOLDER",
+        metavar="[NAME=]FOLDER",
         help="a model that runs on plain inputs, at the level envelope",
     )
     parser.add_argument("--tls-certificate", type=Path, help="PEM file")
@@ -91,10 +90,15 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         policies=arguments.policies,
         audit=audit,
         minimum_levels=_minimum_levels(arguments.minimum_level),
-        deep_models=tuple(arguments.deep_model),
+        deep_models=tuple(map(_deep_model, arguments.deep_model)),
         local_token=os.environ.pop(LOCAL_TOKEN_VARIABLE, None),
         metrics_token=os.environ.pop(METRICS_TOKEN_VARIABLE, None),
     )
+
+
+def _deep_model(text: str) -> tuple[str | None, Path]:
+    name, separator, folder = text.partition("=")
+    return (name, Path(folder)) if separator else (None, Path(text))
 
 
 def _minimum_levels(texts: list[str]) -> dict[str, Level]:

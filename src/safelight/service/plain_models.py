@@ -9,12 +9,14 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from safelight.circuit.signature import Signature
 from safelight.errors import InputError
 from safelight.models.deep.deep_folder import DeepModel, load_deep_model, open_runner
 from safelight.models.deep.reference_runner import ReferenceRunner
 from safelight.models.deep.runner import PlainRunner
-from safelight.models.registry import compiled_model
+from safelight.models.registry import TrainedModel, load_model, model_names
 from safelight.service.refusals import Refusal
+from safelight.service.served_model import ServedModel
 from safelight.service.settings import Settings
 from safelight.wire.interface import ModelInterface
 from safelight.wire.levels import at_least
@@ -78,26 +80,27 @@ class PlainModels:
             model.runner.close()
 
 
-def open_plain_models(settings: Settings, served: Sequence[str]) -> PlainModels:
+def open_plain_models(settings: Settings, served: Sequence[ServedModel]) -> PlainModels:
     """The plain models that the settings ask for.
 
     Args:
         settings: Deep models, and minimum levels of the others.
-        served: Names of the models that run on ciphertext.
+        served: The models that run on ciphertext.
 
     Raises:
         InputError: A name twice, or a package that a model needs is not installed.
         CompileError: A model's files are damaged.
     """
-    lowered = [name for name in served if _is_lowered(settings, name)]
-    deep = [load_deep_model(folder) for folder in settings.deep_models]
-    names = [*served, *(model.name for model in deep)]
+    lowered = [model for model in served if _is_lowered(settings, model.name)]
+    deep = [load_deep_model(folder, name) for name, folder in settings.deep_models]
+    names = [*(model.name for model in served), *(model.name for model in deep)]
     if len(set(names)) != len(names):
         raise InputError(
             "two models of one name",
             hint="rename the deep model: a name stands for one set of weights",
         )
-    models = [_shipped(name) for name in lowered]
+    trained = {t.name: t for t in map(load_model, settings.models or model_names()) if lowered}
+    models = [_shipped(model, trained[model.name]) for model in lowered]
     try:
         for model in deep:
             models.append(_deep(model, settings))
@@ -112,10 +115,9 @@ def _is_lowered(settings: Settings, name: str) -> bool:
     return minimum is not None and at_least("envelope", minimum)
 
 
-def _shipped(name: str) -> PlainModel:
-    trained, compiled = compiled_model(name)
+def _shipped(served: ServedModel, trained: TrainedModel) -> PlainModel:
     return PlainModel(
-        interface=ModelInterface.of_signature(compiled.signature),
+        interface=ModelInterface.of_signature(Signature.from_json(served.signature)),
         model_digest=trained.digest.hex(),
         program_digest=hashlib.sha256(_CLEAR + trained.digest).hexdigest(),
         runner=ReferenceRunner(trained.graph),

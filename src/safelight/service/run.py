@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -68,17 +69,22 @@ def run_service(
     signer = load_signer(settings.data)
     if settings.local_token is not None:
         stores.clients.set_local(settings.local_token)
-    gate = open_gate(settings, stores.clients, log)
-    models = list(models)
-    plain_models = open_plain_models(settings, [model.name for model in models])
-    envelope_key = None
-    if any(True for _ in plain_models):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold images
-        envelope_key = load_envelope_key(settings.data, signer)
-    app = build_app(
-        settings, models, engine, stores, signer,
-        log=log, gate=gate, plain_models=plain_models, envelope_key=envelope_key,
-    )  # fmt: skip
+    with contextlib.ExitStack() as opened:
+        opened.callback(stores.close)
+        gate = open_gate(settings, stores.clients, log)
+        opened.callback(gate.close)
+        models = list(models)
+        plain_models = open_plain_models(settings, models)
+        opened.callback(plain_models.close)
+        envelope_key = None
+        if any(True for _ in plain_models):
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold images
+            envelope_key = load_envelope_key(settings.data, signer)
+        app = build_app(
+            settings, models, engine, stores, signer,
+            log=log, gate=gate, plain_models=plain_models, envelope_key=envelope_key,
+        )  # fmt: skip
+        opened.pop_all()  # from here on the application closes them
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -34,7 +34,8 @@ class Settings:
         policies: Folder of access rules; None lets every client with a token do everything.
         audit: Folder of the audit log; None keeps none.
         minimum_levels: Model → lowest level of protection at which it may be asked.
-        deep_models: Folders of models that run on plain inputs, at the level `envelope`.
+        deep_models: Names (or None for their own) and folders of models that run on plain
+            inputs, at the level `envelope`.
         metrics_token: Token that opens the metrics where the address is not loopback.
     """
 
@@ -52,7 +53,7 @@ class Settings:
     policies: Path | None = None
     audit: Path | None = None
     minimum_levels: Mapping[str, Level] = field(default_factory=dict)
-    deep_models: tuple[Path, ...] = ()
+    deep_models: tuple[tuple[str | None, Path], ...] = ()
     local_token: str | None = field(default=None, repr=False)
     metrics_token: str | None = field(default=None, repr=False)
 

@@ -1,41 +1,50 @@
-"""The folder of a deep model, format ``safelight-deep-1``: ``model.json`` and its weights.
+"""The folder of a model that runs on plain inputs, in one of two formats.
+
+- ``safelight-baseline-1``, as ``safelight baselines --save`` writes it: networks of PyTorch,
+  forests, logistic regression. It runs in a process of its own, by `ProcessRunner`.
+- ``safelight-deep-1``, for ONNX files, by `OnnxRunner`:
 
     {"format": "safelight-deep-1", "name": …, "version": …, "title": …,
      "input_shape": [1, 224, 224], "input_bound": 16.0, "records": 8,
      "preprocessing": {…}, "outputs": {"classes": […], "activation": "sigmoid", …},
-     "runtime": {"kind": "onnx", "file": "model.onnx"}}
-
-or ``{"kind": "torch", "architecture": "densenet121", "file": "weights.npz"}``.
+     "file": "model.onnx"}
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from safelight.circuit.outputs import Outputs
 from safelight.errors import CompileError
 from safelight.models.deep.runner import PlainRunner
 
-FORMAT = "safelight-deep-1"
+ONNX_FORMAT: Final = "safelight-deep-1"
+BASELINE_FORMAT: Final = "safelight-baseline-1"
+# Normalised images lie far below; it keeps absurd inputs out.
 DEFAULT_BOUND = 64.0
+DEFAULT_RECORDS = 8
+
 _MAX_JSON_BYTES = 4 << 20
 _MAX_WEIGHTS_BYTES = 2 << 30
 _MAX_RECORDS = 4096
+_MAX_SIDE = 4096
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
-Kind = Literal["onnx", "torch"]
+Runtime = Literal["onnx", "process"]
 
 
 @dataclass(frozen=True)
 class DeepModel:
-    """A deep model as it is stored.
+    """A model as it is stored.
 
     Args:
-        name: Its name.
+        name: Its name in the service.
         version: For people.
         title: One line.
         input_shape: Of one preprocessed input.
@@ -43,8 +52,8 @@ class DeepModel:
         records: Inputs that are run at once, at most.
         preprocessing: Steps as data.
         outputs: Meaning of the logits.
-        kind: What runs it.
-        architecture: For ``torch``: which network the weights are of.
+        runtime: What runs it.
+        folder: Where it lies.
         weights: The file of weights, or of the whole model.
         digest: SHA-256 over both files, each preceded by its length.
         weights_digest: SHA-256 of the weights alone: what runs.
@@ -58,53 +67,68 @@ class DeepModel:
     records: int
     preprocessing: Mapping[str, Any]
     outputs: Outputs
-    kind: Kind
-    architecture: str
+    runtime: Runtime
+    folder: Path
     weights: Path
     digest: bytes
     weights_digest: bytes
 
 
-def load_deep_model(folder: Path) -> DeepModel:
-    """Reads a deep model's folder; the weights are digested, not loaded.
+def load_deep_model(folder: Path, name: str | None = None) -> DeepModel:
+    """Reads a model's folder; the weights are digested, not loaded.
+
+    Args:
+        folder: Of either format.
+        name: Instead of the model's own, or of the folder's, for baselines.
 
     Raises:
         CompileError: A file is missing, too long, or not what it must be.
     """
     try:
-        content = (folder / "model.json").read_bytes()[: _MAX_JSON_BYTES + 1]
+        baseline = (folder / "baseline.json").is_file()
+        content = (folder / ("baseline.json" if baseline else "model.json")).read_bytes()
+        if len(content) > _MAX_JSON_BYTES:
+            raise CompileError(f"the model's description is longer than {_MAX_JSON_BYTES} bytes")
         document = json.loads(content)
-        if document.get("format") != FORMAT or len(content) > _MAX_JSON_BYTES:
-            raise CompileError(f"the model's folder is not of format {FORMAT!r}")
-        return _model(folder, document, content)
+        if document["format"] != (BASELINE_FORMAT if baseline else ONNX_FORMAT):
+            raise ValueError("another format")
+        if baseline:
+            own = folder.resolve().name
+            return _model(folder, "weights.npz", "process", name or own, document, content)
+        file = Path(str(document["file"])).name  # a name: the model's files lie in its folder
+        return _model(folder, file, "onnx", name or str(document["name"]), document, content)
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as exc:
         raise CompileError(
             f"the deep model in {folder.name!r} is damaged ({type(exc).__name__})",
-            hint="it has model.json of format safelight-deep-1, and the file that it names",
+            hint=f"a folder has model.json of format {ONNX_FORMAT}, or baseline.json, and weights",
         ) from exc
 
 
 def open_runner(model: DeepModel, *, timeout_s: float) -> PlainRunner:
-    """What runs a deep model.
+    """What runs a model.
 
     Raises:
         InputError: The package that runs it is not installed.
         CompileError: The weights are not what the model says.
     """
-    if model.kind == "onnx":
+    if model.runtime == "onnx":
         from safelight.models.deep.onnx_runner import OnnxRunner
 
         return OnnxRunner(model)
-    from safelight.models.deep.torch_runner import TorchRunner
+    from safelight.models.deep.process_runner import ProcessRunner
 
-    return TorchRunner(model, timeout_s=timeout_s)
+    return ProcessRunner(model, timeout_s=timeout_s)
 
 
-def _model(folder: Path, document: dict[str, Any], content: bytes) -> DeepModel:
-    runtime, described = document["runtime"], document["outputs"]
-    kind = runtime["kind"]
-    # a name, not a path: the model's files lie in its folder
-    file = Path(str(runtime["file"])).name
+def _model(
+    folder: Path,
+    file: str,
+    runtime: Runtime,
+    name: str,
+    document: dict[str, Any],
+    content: bytes,
+) -> DeepModel:
+    described = document["outputs"]
     outputs = Outputs(
         classes=tuple(map(str, described["classes"])),
         activation=str(described["activation"]),
@@ -112,25 +136,35 @@ def _model(folder: Path, document: dict[str, Any], content: bytes) -> DeepModel:
         threshold=float(described["threshold"]),
         temperature=float(described.get("temperature", 1.0)),
     )
-    records = int(document.get("records", 8))
-    if kind not in ("onnx", "torch") or not outputs.is_sound() or not 0 < records <= _MAX_RECORDS:
+    records = int(document.get("records", DEFAULT_RECORDS))
+    shape = tuple(int(side) for side in document["input_shape"])
+    sound = 0 < len(shape) <= 4 and all(0 < side <= _MAX_SIDE for side in shape)
+    if not sound or not outputs.is_sound() or not 0 < records <= _MAX_RECORDS:
         raise ValueError("a field out of range")
+    if not _NAME.fullmatch(name):
+        raise CompileError(
+            "a deep model's name has 1 to 64 of a-z, 0-9, . _ -", hint="give it as NAME=FOLDER"
+        )
     digest, weights_digest = _digests(content, folder / file)
     return DeepModel(
-        name=str(document["name"]),
-        version=str(document["version"]),
-        title=str(document["title"]),
-        input_shape=tuple(int(side) for side in document["input_shape"]),
+        name=name,
+        version=str(document.get("version", "1")),
+        title=str(document.get("title", f"{document.get('name')} ({_data_name(document)})")),
+        input_shape=shape,
         input_bound=float(document.get("input_bound", DEFAULT_BOUND)),
         records=records,
         preprocessing=dict(document["preprocessing"]),
         outputs=outputs,
-        kind=kind,
-        architecture=str(runtime.get("architecture", "")),
+        runtime=runtime,
+        folder=folder,
         weights=folder / file,
         digest=digest,
         weights_digest=weights_digest,
     )
+
+
+def _data_name(document: dict[str, Any]) -> str:
+    return str(dict(document.get("data", {})).get("name", "unknown data"))
 
 
 def _digests(content: bytes, weights: Path) -> tuple[bytes, bytes]:

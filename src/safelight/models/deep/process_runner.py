@@ -1,4 +1,4 @@
-"""Runs a PyTorch network in a process of its own: the service itself never imports PyTorch."""
+"""Runs a model in a process of its own, so that the service itself never imports PyTorch."""
 
 from __future__ import annotations
 
@@ -15,25 +15,24 @@ from safelight.errors import CompileError, InputError, ProgramError
 from safelight.models.deep.deep_folder import DeepModel
 from safelight.models.deep.worker_pipe import read_array, write_array
 
-WORKER_MODULE = "safelight.models.training.deep_worker"
+WORKER_MODULE = "safelight.models.deep.worker"
 
-# What the worker says first: ready, or what it lacks.
+# What the worker says first: ready, or why not.
 READY = b"R"
-NO_TORCH = b"T"
-NO_MONAI = b"M"
-BAD_WEIGHTS = b"W"
+LACKING = b"L"
+DAMAGED = b"D"
 
 
-class TorchRunner:
-    """A process that holds one network.
+class ProcessRunner:
+    """A process that holds one model.
 
     Args:
-        model: Architecture and weights.
+        model: Of the baseline format.
         timeout_s: A run that takes longer is ended, and the process started anew.
 
     Raises:
-        InputError: PyTorch, or MONAI for its networks, is not installed.
-        CompileError: The weights are not those of the architecture.
+        InputError: A package that the model needs is not installed.
+        CompileError: Its files are damaged.
     """
 
     def __init__(self, model: DeepModel, *, timeout_s: float) -> None:
@@ -46,6 +45,7 @@ class TorchRunner:
         """Logits ``[records, logits]``."""
         with self._lock:
             if self._process.poll() is not None:
+                self._end()
                 self._process = self._start()
             assert self._process.stdin is not None
             assert self._process.stdout is not None
@@ -59,9 +59,9 @@ class TorchRunner:
                 raise
             except (EOFError, OSError, ValueError) as exc:
                 self._end()
-                raise ProgramError(f"the network's process failed ({type(exc).__name__})") from None
+                raise ProgramError(f"the model's process failed ({type(exc).__name__})") from None
         if shape != (len(inputs), self._model.outputs.logits):
-            raise ProgramError(f"the network gave numbers of shape {list(shape)}")
+            raise ProgramError(f"the model gave numbers of shape {list(shape)}")
         return np.frombuffer(data, "<f8").reshape(shape).astype(np.float64)
 
     def close(self) -> None:
@@ -70,19 +70,14 @@ class TorchRunner:
             self._end()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        model = self._model
-        shape = ",".join(map(str, model.input_shape))
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [
-                sys.executable, "-m", WORKER_MODULE,
-                model.architecture, str(model.weights), shape, str(model.outputs.logits),
-            ],
+            [sys.executable, "-m", WORKER_MODULE, str(self._model.folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # a traceback could hold numbers of an image
             bufsize=0,
             env=_environment(),
-        )  # fmt: skip
+        )
         assert process.stdout is not None
         said = process.stdout.read(1) or b""
         if said == READY:
@@ -92,15 +87,15 @@ class TorchRunner:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
-        if said in (NO_TORCH, NO_MONAI):
-            package = "PyTorch" if said == NO_TORCH else "MONAI"
+        name = self._model.name
+        if said == LACKING:
             raise InputError(
-                f"the model {model.name} needs {package}, which is not installed",
-                hint="pip install 'safelight[deep-torch]'",
+                f"the model {name} needs packages that are not installed",
+                hint="pip install 'safelight[baselines]'",
             )
         raise CompileError(
-            f"the weights of {model.name} do not load as {model.architecture!r}",
-            hint="see docs/how-to/envelope-level.md for the architectures",
+            f"the model {name} cannot be loaded",
+            hint="its folder is damaged, or of another release",
         )
 
     def _end(self) -> None:
