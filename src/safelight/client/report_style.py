@@ -76,7 +76,6 @@ def to_png(figure: Any) -> bytes:
     """The figure for slides and papers."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=_PNG_DPI, metadata={"Software": None})
-    figure.set_layout_engine("none")  # laid out now; another format need not do it again
     return stream.getvalue()
 
 
