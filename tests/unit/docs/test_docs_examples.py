@@ -13,9 +13,10 @@ from PIL import Image
 from safelight.models.registry import compile_model, load_model_folder
 
 HELD_OUT = ROOT / "src/safelight/models/shipped/wdbc-logistic/held_out.csv"
-# Examples on radiographs make 100 MB of keys.
+# Examples on radiographs make 100 MB of keys; exports of PyTorch take a while.
+_SLOW = ("README.md", "bring-your-own-model.md")
 _WITH_EXAMPLES = [
-    pytest.param(page, id=name(page), marks=[pytest.mark.slow] if page.name == "README.md" else [])
+    pytest.param(page, id=name(page), marks=[pytest.mark.slow] if page.name in _SLOW else [])
     for page in PAGES
     if code_blocks(page, "python")
 ]
