@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from safelight.cli.console import print_json
+from safelight.cli.vault_permission import POLICIES_VARIABLE
 from safelight.errors import InputError, MalformedError
 from safelight.vault.access.cedar import schema_text
 from safelight.vault.access.explanation import Explanation, explain
@@ -21,7 +22,6 @@ from safelight.vault.access.test_cases import case_files, read_cases, run_cases
 from safelight.wire.canonical_json import parse_json
 from safelight.wire.levels import LEVELS
 
-POLICIES_VARIABLE = "SAFELIGHT_POLICIES"
 _MAX_REQUEST_BYTES = 64 * 1024
 _BENCH_S = 3.0
 
@@ -154,13 +154,14 @@ def _test(arguments: argparse.Namespace, rules: AccessRules, folder: Path) -> in
 
 
 def decisions_a_minute(rules: AccessRules, requests: list[AccessRequest]) -> int:
-    """How many requests one thread decides in a minute, measured over some seconds."""
-    count, start = 0, time.perf_counter()
-    while time.perf_counter() - start < _BENCH_S:
+    """How many requests one core decides in a minute, measured over some seconds."""
+    # processor time: others on the machine do not count
+    count, start = 0, time.process_time()
+    while time.process_time() - start < _BENCH_S:
         for request in requests:
             rules.decide(request)
         count += len(requests)
-    return round(60 * count / (time.perf_counter() - start))
+    return round(60 * count / (time.process_time() - start))
 
 
 def _request(arguments: argparse.Namespace) -> AccessRequest:

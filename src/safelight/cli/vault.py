@@ -12,6 +12,7 @@ from safelight.cli import (
     vault_keys,
     vault_storage,
 )
+from safelight.cli.vault_permission import add_permission_arguments, check_permission
 
 _GROUPS = (
     vault_keys,
@@ -25,11 +26,13 @@ _GROUPS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
+    add_permission_arguments(parser)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for group in _GROUPS:
         group.add_actions(actions)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs the action."""
+    """Runs the action, if the access rules allow it."""
+    check_permission(arguments)
     return int(arguments.perform(arguments))
