@@ -17,11 +17,12 @@ from safelight.models import metrics
 from safelight.models.datasets import medmnist, wdbc
 from safelight.models.registry import SHIPPED, load_model, model_names
 
-MODELS = ("cxr-pneumonia-28", "cxr-pneumonia-28-fast", "wdbc-logistic")
+MODELS = ("cxr-pneumonia-28", "cxr-pneumonia-28-fast", "wdbc-logistic", "retina-28")
 BARS = {  # accuracy, AUC: issue 4
     "cxr-pneumonia-28": (0.915, 0.970),
     "cxr-pneumonia-28-fast": (0.905, 0.962),
     "wdbc-logistic": (0.97, 0.99),
+    "retina-28": (0.535, 0.74),
 }
 
 

@@ -78,8 +78,8 @@ MODEL = DistilledModel(
             "The answer is the most probable grade."
         ),
         limits=(
-            "It confuses neighbouring grades more often than not: see the confusion matrix of "
-            "`safelight evaluate retina-28`. The best published networks on this set do no better.",
+            "Nearly half of its grades are wrong, and then often by more than one. The best "
+            "published networks on this set do no better.",
             "28×28 pixels: microaneurysms are invisible to it.",
             "1,080 training images of regular fundus photographs (DeepDRiD); grade 4 has 66.",
             "Images of other cameras, or not centred and cropped alike, were not tested.",
