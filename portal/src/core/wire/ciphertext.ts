@@ -44,9 +44,7 @@ export async function decodeCiphertext(
   if (data[48] !== 2 || data[49] !== level) throw wireError("malformed");
   if (viewOf(data).getFloat64(56, true) !== scale) throw wireError("malformed");
   const seeded = flags === FLAG_SEEDED;
-  const expected = ciphertextLength(parameters, level, seeded);
-  if (data.length < expected) throw wireError("truncated");
-  if (data.length > expected) throw wireError("trailing-bytes");
+  if (data.length !== ciphertextLength(parameters, level, seeded)) throw wireError("malformed");
 
   const { n } = parameters;
   const primes = parameters.primes.slice(0, level + 1);

@@ -1,0 +1,88 @@
+// Encryption, evaluation keys and the key file with node-seal itself.
+
+import initialize from "node-seal";
+import { beforeAll, expect, test } from "vitest";
+
+import { readKeyFile, writeKeyFile } from "../src/core/ckks/key_file.ts";
+import { multiplyMod } from "../src/core/ckks/modular.ts";
+import { checkedParameters, stepOfElement, type Parameters } from "../src/core/ckks/parameters.ts";
+import { SecretKeys } from "../src/core/ckks/secret_keys.ts";
+import { seedKey, uniformResidues } from "../src/core/ckks/uniform.ts";
+
+// wdbc-logistic's: N = 4096, 36, 33 and 37 bits
+const PRIMES = [68719403009, 8589852673, 137438822401];
+let parameters: Parameters;
+let keys: SecretKeys;
+
+beforeAll(async () => {
+  parameters = await checkedParameters(4096, PRIMES);
+  keys = SecretKeys.generate(await initialize(), parameters);
+});
+
+test("multiplication modulo 50-bit primes", () => {
+  const prime = 1125899906826241; // the largest of 50 bits for N = 8192
+  for (let i = 1; i < 2000; i++) {
+    const left = Math.floor(prime / i) - (i % 3);
+    const right = prime - i * 7919;
+    expect(multiplyMod(left, right, prime)).toBe(
+      Number((BigInt(left) * BigInt(right)) % BigInt(prime)),
+    );
+  }
+});
+
+test.each([0, 1])("what is encrypted at level %i is decrypted", async (level) => {
+  const values = Float64Array.from({ length: 2048 }, (_, i) => Math.sin(i));
+  const fresh = await keys.encrypt(values, 2 ** 26, level);
+  const seed = await seedKey(fresh.seed);
+  const c1 = await Promise.all(
+    fresh.c0.map((_, i) => uniformResidues(seed, parameters.primes[i]!, 4096, 0, i)),
+  );
+  const decrypted = keys.decrypt([fresh.c0, c1], 2 ** 26);
+  const worst = Math.max(...decrypted.map((value, i) => Math.abs(value - values[i]!)));
+  expect(worst).toBeLessThan(1e-3);
+  expect(worst).toBeGreaterThan(0);
+});
+
+test("every encryption and key has a seed of its own", async () => {
+  const zeros = new Float64Array(2048);
+  const seeds = [
+    (await keys.encrypt(zeros, 2 ** 26, 1)).seed,
+    (await keys.encrypt(zeros, 2 ** 26, 1)).seed,
+    (await keys.evaluationKey(3, 1)).seed,
+    (await keys.evaluationKey(3, 1)).seed,
+  ];
+  expect(new Set(seeds.map(String)).size).toBe(seeds.length);
+});
+
+test("an evaluation key encrypts the rotated secret with a small error", async () => {
+  const level = 1;
+  const element = 9;
+  const key = await keys.evaluationKey(element, level);
+  expect(stepOfElement(element, 4096)).toBe(2);
+  const secret = keys.unsafeSecretRows();
+  const special = parameters.primes.length - 1;
+  const p = parameters.primes[special]!;
+  const seed = await seedKey(key.seed);
+  // modulo P the term P·s' vanishes: b + a·s is the error alone, small in coefficient form; modulo
+  // q_digit it is not. In NTT form smallness is not visible, but zero would be, and so is the ring.
+  for (const [digit, rows] of key.digits.entries()) {
+    expect(rows.length).toBe(level + 2);
+    const a = await uniformResidues(seed, p, 4096, digit, special);
+    const error = rows[level + 1]!.map((b, i) => (b + multiplyMod(a[i]!, secret[special]![i]!, p)) % p);
+    expect(error.some((value) => value !== 0)).toBe(true);
+    expect(rows.every((row, i) => row.every((v) => v < [...PRIMES.slice(0, 2), p][i]!))).toBe(true);
+  }
+});
+
+test("the key file, and a wrong passphrase", async () => {
+  const { epoch } = keys;
+  const rows = [...keys.unsafeSecretRows()];
+  const file = await writeKeyFile({ parameters, epoch, rows }, "a passphrase");
+  const again = await readKeyFile(file, "a passphrase");
+  expect(again.rows).toEqual(rows);
+  expect(again.epoch).toEqual(epoch);
+  await expect(readKeyFile(file, "another")).rejects.toMatchObject({ code: "wrong-key-file-passphrase" });
+  const changed = file.slice();
+  changed[30]! ^= 1;
+  await expect(readKeyFile(changed, "a passphrase")).rejects.toMatchObject({ family: "key" });
+}, 60_000);
