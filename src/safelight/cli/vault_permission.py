@@ -93,7 +93,8 @@ def check_permission(arguments: argparse.Namespace) -> None:
 def _resources(arguments: argparse.Namespace) -> list[Resource]:
     """The objects that an action names; the archive where it names none."""
     names = [*getattr(arguments, "objects", []), *filter(None, [getattr(arguments, "object", "")])]
-    if names or arguments.site is not None:
+    of_the_whole = arguments.action in ("list", "init")
+    if not of_the_whole and (names or arguments.site is not None):
         return [StudyResource(name, arguments.site) for name in names or ["all"]]
     return [ServiceResource("vault")]
 
