@@ -1,7 +1,8 @@
 """Makes portal/vectors/python.json: what the Python client computes, for the portal to repeat.
 
-Doubles are compared by the SHA-256 of their little-endian bytes, so to the last bit. Images are made
-by a formula that both sides have: pixel i of channel c is ((i·2654435761 + c·40503) mod 4096) / 4095.
+Doubles are compared by the SHA-256 of their little-endian bytes, so to the last bit. Images are
+made by a formula that both sides have: pixel i of channel c is
+((i·2654435761 + c·40503) mod 4096) / 4095.
 
     python tests/vectors/make_portal_vectors.py
 """
