@@ -8,6 +8,7 @@ registry is not there, so there is no portal, and whoever calls decides whether 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -52,8 +53,23 @@ def main() -> int:
         return 2
     if not run("node_modules/vite/bin/vite.js", "build", "--logLevel", "warn"):
         return 2
+    (TARGET / "licences.txt").write_text(licences(), encoding="utf-8")
     STAMP.write_text(digest)
     return 0
+
+
+def licences() -> str:
+    """Notices of what is bundled: what their licences ask for."""
+    packages = json.loads(LOCK.read_text())["packages"]
+    parts = [(PORTAL / "NOTICE.txt").read_text(encoding="utf-8")]
+    for place, package in sorted(packages.items()):
+        if not place or package.get("dev"):
+            continue
+        name = place.removeprefix("node_modules/")
+        parts.append(f"---- {name} {package['version']}, {package.get('license', '?')}\n")
+        for path in sorted((PORTAL / place).glob("[Ll][Ii][Cc][Ee][Nn][CcSs][Ee]*")):
+            parts.append(path.read_text(encoding="utf-8"))
+    return "\n".join(parts)
 
 
 def node() -> tuple[Path, Path] | None:

@@ -99,7 +99,7 @@ export const texts = {
 
   viewer: {
     label:
-      "Image. Arrow keys change the frame, plus and minus the zoom, brackets the window, I inverts, F fits, R resets, Shift and arrows move.",
+      "Image. Arrow keys change the frame, plus and minus the zoom, brackets the window, H shows the heatmap, I inverts, F fits, R resets, Shift and arrows move.",
     none: "Choose a study in the worklist.",
     window: "Width",
     level: "Level",
@@ -123,6 +123,9 @@ export const texts = {
     frame: "Frame",
     frameOf: "Frame {index} of {count}",
     rendering: "Reading the image …",
+    heatmap: "Heatmap",
+    heatmapLegend:
+      "Orange spoke for {name}, blue against it; full colour is ±{odds} log-odds. Coarse on purpose.",
     help: "Drag: window and level · Shift or two fingers: move · Wheel: zoom",
   },
 

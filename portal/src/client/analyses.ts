@@ -41,6 +41,7 @@ export class Analyses {
         timingsMs: {},
         requestBytes: 0,
         log2Qp: log2Qp(model.parameters.primes),
+        seesSquareOnly: model.signature.preprocessing.seesSquareOnly,
         n: model.parameters.n,
         error: null,
       },

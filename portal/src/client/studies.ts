@@ -38,6 +38,8 @@ export interface Run {
   timingsMs: Record<string, number>;
   requestBytes: number;
   log2Qp: number;
+  /** Whether the model saw the largest square in the middle only. */
+  seesSquareOnly: boolean;
   n: number;
   error: ErrorMessage | null;
 }

@@ -1,5 +1,6 @@
 // Values to 256 greys by a window, and where an image lies on the canvas.
 
+import { STEPS, type Heatmap } from "../core/model/heatmap.ts";
 import { type Voi, type ViewableFrame } from "../core/imaging/viewable.ts";
 
 /** What the person has chosen for the greys: a window in the frame's own units, and inversion. */
@@ -89,12 +90,37 @@ export function fitZoom(frame: ViewableFrame, width: number, height: number): nu
   return Math.min(width / frame.width, height / frame.height);
 }
 
-/** Draws a painted image on the canvas. */
+// Okabe and Ito's vermilion and blue: told apart with any kind of colour blindness
+const FOR = [213, 94, 0] as const;
+const AGAINST = [0, 114, 178] as const;
+const MOST_OPACITY = 0.62;
+
+/** A heatmap over the part of the image that the model saw. */
+export interface Overlay {
+  picture: OffscreenCanvas;
+  seesSquareOnly: boolean;
+}
+
+/** The stronger the evidence, the less see-through: one pixel an element of the map. */
+export function overlayOf(heatmap: Heatmap, seesSquareOnly: boolean): Overlay {
+  const { height, width, levels } = heatmap;
+  const data = new ImageData(width, height);
+  levels.forEach((level, i) => {
+    const opacity = (MOST_OPACITY * Math.abs(level)) / STEPS;
+    data.data.set([...(level >= 0 ? FOR : AGAINST), Math.round(255 * opacity)], 4 * i);
+  });
+  const picture = new OffscreenCanvas(width, height);
+  picture.getContext("2d")!.putImageData(data, 0, 0);
+  return { picture, seesSquareOnly };
+}
+
+/** Draws a painted image on the canvas, and a heatmap over it. */
 export function draw(
   canvas: HTMLCanvasElement,
   image: CanvasImageSource,
   frame: ViewableFrame,
   at: Placement,
+  overlay: Overlay | null,
 ): void {
   const context = canvas.getContext("2d")!;
   context.setTransform(1, 0, 0, 1, 0, 0);
@@ -106,4 +132,9 @@ export function draw(
   context.imageSmoothingEnabled = at.zoom < 4;
   context.imageSmoothingQuality = "high";
   context.drawImage(image, -frame.width / 2, -frame.height / 2);
+  if (overlay === null) return;
+  const side = Math.min(frame.width, frame.height);
+  const [width, height] = overlay.seesSquareOnly ? [side, side] : [frame.width, frame.height];
+  context.imageSmoothingEnabled = true; // between the middles of the map's elements
+  context.drawImage(overlay.picture, -width / 2, -height / 2, width, height);
 }

@@ -1,6 +1,6 @@
 // The viewer: 16-bit greys on a canvas; window and level by drag, zoom, pan, frames, marks, keyboard.
 
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { type Session } from "../client/session.ts";
 import { type Study } from "../client/studies.ts";
@@ -8,7 +8,15 @@ import { type Bytes } from "../core/bytes.ts";
 import { type ViewableFrame } from "../core/imaging/viewable.ts";
 import { fill, texts } from "../texts.ts";
 import { Problem, useAction } from "./dialog.tsx";
-import { draw, fitZoom, greysOfFile, paint, type Greys, type Placement } from "./rendering.ts";
+import {
+  draw,
+  fitZoom,
+  greysOfFile,
+  overlayOf,
+  paint,
+  type Greys,
+  type Placement,
+} from "./rendering.ts";
 
 /** The image as it is on the screen, for the report. */
 export interface ShownImage {
@@ -45,6 +53,7 @@ export function Viewer(props: {
   const [at, setAt] = useState<Placement>({ zoom: 1, x: 0, y: 0 });
   const [fitted, setFitted] = useState(true);
   const [preset, setPreset] = useState("file");
+  const [withHeatmap, setWithHeatmap] = useState(true);
   const action = useAction();
   const drag = useRef<{ x: number; y: number; pan: boolean } | null>(null);
   const touches = useRef(new Map<number, { x: number; y: number }>());
@@ -62,6 +71,15 @@ export function Viewer(props: {
       current = false;
     };
   }, [study.id, study.frame]);
+
+  // the map belongs to the frame that was analysed
+  const { run } = study;
+  const answered = run?.phase === "done" && run.frame === study.frame;
+  const heatmap = answered ? (run.findings[0]?.heatmap ?? null) : null;
+  const overlay = useMemo(
+    () => (heatmap === null || !withHeatmap ? null : overlayOf(heatmap, run!.seesSquareOnly)),
+    [heatmap, withHeatmap],
+  );
 
   const fit = useCallback(() => {
     const element = canvas.current;
@@ -94,12 +112,14 @@ export function Viewer(props: {
     offscreen.getContext("2d")!.putImageData(data, 0, 0);
     buffer.current = offscreen;
     props.onShown({ studyId: study.id, data });
-    draw(canvas.current!, offscreen, frame, at);
+    draw(canvas.current!, offscreen, frame, at, overlay);
   }, [frame, greys]);
 
   useEffect(() => {
-    if (frame !== null && buffer.current !== null) draw(canvas.current!, buffer.current, frame, at);
-  }, [at]);
+    if (frame !== null && buffer.current !== null) {
+      draw(canvas.current!, buffer.current, frame, at, overlay);
+    }
+  }, [at, overlay]);
 
   const zoomBy = (factor: number, point = { x: 0, y: 0 }): void => {
     setFitted(false);
@@ -165,6 +185,7 @@ export function Viewer(props: {
       "-": () => zoomBy(1 / ZOOM_STEP),
       "0": fit,
       f: fit,
+      h: () => setWithHeatmap((shown) => !shown),
       i: invert,
       r: reset,
       "[": () => windowBy(-2 * step, 0),
@@ -326,6 +347,15 @@ export function Viewer(props: {
         <button type="button" aria-pressed={greys?.inverted !== frame?.inverted} onClick={invert}>
           {texts.viewer.invert}
         </button>
+        {heatmap && (
+          <button
+            type="button"
+            aria-pressed={withHeatmap}
+            onClick={() => setWithHeatmap(!withHeatmap)}
+          >
+            {texts.viewer.heatmap}
+          </button>
+        )}
         <button type="button" aria-label={texts.viewer.zoomOut} onClick={() => zoomBy(1 / ZOOM_STEP)}>
           −
         </button>
@@ -348,7 +378,11 @@ export function Viewer(props: {
           {texts.viewer.reset}
         </button>
       </div>
-      <p class="help">{texts.viewer.help}</p>
+      <p class="help">
+        {heatmap && withHeatmap
+          ? fill(texts.viewer.heatmapLegend, { name: heatmap.finding, odds: heatmap.fullScale })
+          : texts.viewer.help}
+      </p>
     </div>
   );
 }

@@ -62,6 +62,11 @@ export class Preprocessing {
     return this.#steps.some((step) => step.step === "standardize");
   }
 
+  /** Whether the model sees the largest square in the middle of an image, not all of it. */
+  get seesSquareOnly(): boolean {
+    return this.#steps.some((step) => step.step === "center_crop_square");
+  }
+
   /** The scale on which an image must be loaded for these steps. */
   get valueScale(): ValueScale {
     return this.#steps[0]?.step === "window" ? "hounsfield" : "display";
