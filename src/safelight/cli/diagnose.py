@@ -49,10 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Diagnoses every input."""
-    if arguments.level == "envelope":
-        return _run_sealed(arguments)
     if arguments.public_part is not None:
         add_public_part(arguments.public_part)
+    if arguments.level == SEALED:
+        return _run_sealed(arguments)
     with watcher() as watch, open_client(arguments, (arguments.model,), watch) as client:
         # an own service also takes a model's folder; it serves it by its name
         name = arguments.model if arguments.server else load_model(arguments.model).name
@@ -91,11 +91,15 @@ def _run_sealed(arguments: argparse.Namespace) -> int:
         raise InputError("heatmaps are made at the level homomorphic")
     with open_sealed_client(arguments, (arguments.model,)) as client:
         name = arguments.model if arguments.server else load_model(arguments.model).name
+        public = preprocessing_of(client.model(name).interface).public_parts
         found = list(client.diagnose(name, arguments.paths))
     if arguments.json:
-        print_json({"level": SEALED, "diagnoses": [diagnosis.to_json() for diagnosis in found]})
+        parts = [asdict(part) for part in public]
+        documents = [diagnosis.to_json() for diagnosis in found]
+        print_json({"level": SEALED, "public_parts": parts, "diagnoses": documents})
         return 0
-    sys.stdout.write("".join(map(_lines, found)))
+    for diagnosis in found:
+        sys.stdout.write(_lines(diagnosis) + public_part_lines(public))
     sys.stdout.write(f"Level {SEALED}: {MEANINGS[SEALED]}.\n{RESEARCH_ONLY}\n")
     return 0
 
