@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -139,6 +140,17 @@ def test_an_archive_is_read_as_data(saved: Path, monkeypatch: pytest.MonkeyPatch
     imported = safelight.compile_model(saved, INPUTS)
     expected = logits(trained(sequential), INPUTS)
     np.testing.assert_allclose(imported.draft.evaluate(INPUTS), expected, atol=1e-9)
+
+
+def test_a_decomposed_program_is_the_same() -> None:
+    network = trained(sequential)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch's, about itself
+        exported = export_module(network, SHAPE).run_decompositions()
+    imported = safelight.compile_model(exported, INPUTS)
+    np.testing.assert_allclose(
+        imported.draft.evaluate(INPUTS), logits(network, INPUTS), rtol=1e-9, atol=1e-9
+    )
 
 
 def rewritten(path: Path, member: str, change: Callable[[Any], None]) -> bytes:
