@@ -117,7 +117,9 @@ def compare(
     probabilities = np.concatenate([answer.unrounded_probabilities for answer in answers])
 
     same = decide(signature, probabilities) == decide(signature, clear[chosen])
-    positive = signature.outputs.classes.index(signature.outputs.positive)
+    shown = signature.outputs.classes.index(signature.outputs.positive)
+    if signature.outputs.kind == "multiclass":  # of the class decided on
+        shown = int(decide(signature, probabilities[:1])[0])
     parameters = signature.parameters
     evaluation = Evaluation(
         model=model.name,
@@ -151,8 +153,8 @@ def compare(
         example={
             "index": int(chosen[0]),
             "truth": named(signature.outputs, data.labels[chosen[0]]),
-            "clear_probability": round(float(clear[chosen[0], positive]), 3),
-            "encrypted_probability": round(float(probabilities[0, positive]), 3),
+            "clear_probability": round(float(clear[chosen[0], shown]), 3),
+            "encrypted_probability": round(float(probabilities[0, shown]), 3),
             "finding": named(signature.outputs, decide(signature, probabilities[:1])[0]),
         },
     )
