@@ -63,6 +63,7 @@ export const texts = {
     newToken: "Another access token",
     tokenNeeded: "The service does not accept the access token. Enter a new one.",
     save: "Use this token",
+    elsewhere: "For the Python client only: {names}.",
     again: "Try again",
     trustNew: "Trust the new signing key",
     close: "Close",

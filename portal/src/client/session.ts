@@ -75,6 +75,7 @@ export interface KeyCost {
 
 // node-seal on one core of a desktop: about 50 ms a key at N = 8192 and four times that at 16384
 const KEY_SECONDS: Readonly<Record<number, number>> = { 4096: 0.02, 8192: 0.06, 16384: 0.3 };
+const UNUSABLE = new Set(["unknown-preprocessing", "bad-signature", "unsafe-parameters"]);
 /** Larger rings exhaust a tab's memory. */
 const LARGEST_RING = 16384;
 
@@ -83,6 +84,8 @@ export class Session {
   readonly crypto: Remote<CryptoMethods>;
   readonly imaging: Remote<ImagingMethods>;
   models: ModelInfo[] = [];
+  /** Models of the service that a browser cannot use: other steps before encryption, larger rings. */
+  elsewhere: string[] = [];
   #connection: Connection;
   #api: Api | null = null;
 
@@ -137,11 +140,20 @@ export class Session {
     const known = this.#connection.serviceKey;
     if (known !== null && known !== key) throw serviceError("service-key-changed");
     const models: ModelInfo[] = [];
+    const elsewhere: string[] = [];
     for (const name of await api.models()) {
-      const model = await api.model(name);
-      if (model.parameters.n <= LARGEST_RING) models.push(model);
+      try {
+        const model = await api.model(name);
+        if (model.parameters.n <= LARGEST_RING) models.push(model);
+        else elsewhere.push(name);
+      } catch (error) {
+        // one model that this portal cannot use must not keep the others away
+        if (!(error instanceof PortalError && UNUSABLE.has(error.code))) throw error;
+        elsewhere.push(name);
+      }
     }
     this.models = models;
+    this.elsewhere = elsewhere;
     this.#api = api;
     if (known === null) {
       this.#connection.serviceKey = key;

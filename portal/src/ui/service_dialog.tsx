@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 
 import { type Session } from "../client/session.ts";
 import { type ErrorMessage } from "../core/errors.ts";
-import { texts } from "../texts.ts";
+import { fill, texts } from "../texts.ts";
 import { Dialog, Problem, useAction } from "./dialog.tsx";
 import { Field } from "./gate.tsx";
 
@@ -38,6 +38,11 @@ export function ServiceDialog(props: {
       {session.serviceKey && (
         <p>
           {texts.service.signingKey}: <code>{session.serviceKey}</code>
+        </p>
+      )}
+      {session.elsewhere.length > 0 && (
+        <p class="detail">
+          {fill(texts.service.elsewhere, { names: session.elsewhere.join(", ") })}
         </p>
       )}
       {changed && (
