@@ -8,6 +8,7 @@ from typing import Any
 
 # Name and one line of help; the module `lab_NAME` has `add_arguments` and `run`.
 PARTS = {
+    "compare": "every method of protection: cost, accuracy and attacks in one table",
     "leakage": "what stored and sent forms of an image give away, and attacks on `obfuscated`",
     "membership": "was a record in the training set? Attacks on controls and on a served model",
     "inversion": "from what is seen of an inference back to the image",

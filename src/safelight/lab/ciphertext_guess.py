@@ -36,8 +36,20 @@ def guess_from_ciphertext(
     Returns:
         Scores and labels of the second half.
     """
-    table = ciphertext_features(model, inputs, progress)
-    order = np.random.default_rng(seed).permutation(len(inputs))
+    return trained_guess(ciphertext_features(model, inputs, progress), labels, seed=seed)
+
+
+def trained_guess(
+    table: FloatArray, labels: BoolArray, *, seed: int = 0
+) -> tuple[FloatArray, BoolArray]:
+    """Ridge regression on half of the messages' features, judged on the other half.
+
+    Args:
+        table: `byte_features` of each message, ``[n, features]``.
+        labels: ``[n]``.
+        seed: Of the split.
+    """
+    order = np.random.default_rng(seed).permutation(len(table))
     learn, judge = np.split(order, [len(order) // 2])
     mean, spread = table[learn].mean(axis=0), table[learn].std(axis=0) + 1e-9
     table = (table - mean) / spread
@@ -57,13 +69,13 @@ def ciphertext_features(
         ciphertext = secret.encrypt(
             signature.pack(values[None]), scale=signature.input_scale, level=signature.input_level
         )
-        features.append(_features(encode_ciphertext(ciphertext)))
+        features.append(byte_features(encode_ciphertext(ciphertext)))
         progress(done + 1, len(inputs))
     return np.stack(features)
 
 
-def _features(message: bytes) -> FloatArray:
-    """Length, histogram and means of stretches of the bytes."""
+def byte_features(message: bytes) -> FloatArray:
+    """Of a message: its length, its histogram, means of 64 stretches of its bytes."""
     values = np.frombuffer(message, np.uint8)
     histogram = np.bincount(values, minlength=256) / len(values)
     stretches = np.array([part.mean() for part in np.array_split(values, 64)])

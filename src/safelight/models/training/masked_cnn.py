@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,12 +55,14 @@ class MaskedCnn:
 
     Args:
         network: Of torch.
+        shape: Rows and columns of its images.
         mean: Of training pixels.
         spread: Of training pixels.
         validation_auc: Of the epoch that was kept.
     """
 
     network: nn.Module
+    shape: tuple[int, int]
     mean: float
     spread: float
     validation_auc: float
@@ -117,14 +120,14 @@ def train_masked_cnn(
             loss.backward()
             optimiser.step()
             schedule.step()
-        kept = MaskedCnn(network, mean, spread, 0.0)
+        kept = MaskedCnn(network, (rows, columns), mean, spread, 0.0)
         found = auc(validation[1], kept.probabilities(validation[0]))
         if found > best[0]:
             state = {name: value.clone() for name, value in network.state_dict().items()}
             best = (found, state)
         progress(epoch + 1, masking.epochs)
     network.load_state_dict(best[1])
-    return MaskedCnn(network, mean, spread, best[0])
+    return MaskedCnn(network, (rows, columns), mean, spread, best[0])
 
 
 def _network(rows: int, columns: int, masking: Masking) -> nn.Module:
@@ -159,3 +162,21 @@ def _masked(batch: torch.Tensor, share: float, generator: torch.Generator) -> to
 def _tensor(images: UInt8Images, mean: float, spread: float) -> torch.Tensor:
     scaled = (images.astype(np.float32) - mean) / spread
     return torch.from_numpy(scaled)[:, None]
+
+
+def save_masked_cnn(trained: MaskedCnn, path: Path) -> None:
+    """Writes an ``.npz`` of weights; nothing in it can run code."""
+    arrays = {name: value.numpy() for name, value in trained.network.state_dict().items()}
+    about = np.array([trained.mean, trained.spread, trained.validation_auc])
+    np.savez(path, about=about, shape=np.array(trained.shape), **arrays)
+
+
+def load_masked_cnn(path: Path) -> MaskedCnn:
+    """Reads `save_masked_cnn`'s file."""
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    mean, spread, validation_auc = arrays.pop("about")
+    rows, columns = map(int, arrays.pop("shape"))
+    network = _network(rows, columns, Masking())
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
+    return MaskedCnn(network, (rows, columns), float(mean), float(spread), float(validation_auc))
