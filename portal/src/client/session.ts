@@ -73,8 +73,8 @@ export interface KeyCost {
   seconds: number;
 }
 
-// node-seal on one core of a desktop: about 50 ms a key at N = 8192 and four times that at 16384
-const KEY_SECONDS: Readonly<Record<number, number>> = { 4096: 0.02, 8192: 0.06, 16384: 0.3 };
+// node-seal on one core of a desktop: about 60 ms a key at N = 8192, half a second at 16384 with its upload
+const KEY_SECONDS: Readonly<Record<number, number>> = { 4096: 0.02, 8192: 0.06, 16384: 0.5 };
 const UNUSABLE = new Set(["unknown-preprocessing", "bad-signature", "unsafe-parameters"]);
 /** Larger rings exhaust a tab's memory. */
 const LARGEST_RING = 16384;
@@ -184,7 +184,7 @@ export class Session {
     return {
       keys: needs.length,
       bytes: needs.reduce((sum, need) => sum + keyLength(parameters, need.level), 0),
-      seconds: needs.length * (KEY_SECONDS[parameters.n] ?? 0.3),
+      seconds: needs.length * (KEY_SECONDS[parameters.n] ?? 0.5),
     };
   }
 
