@@ -90,9 +90,12 @@ Buffer::Buffer(size_t bytes, bool stays) : size_(rounded(bytes)), stays_(stays) 
 #endif
   if (!stays) {
     const std::lock_guard lock(store().mutex);
-    const auto found = store().blocks.find(size_);
-    if (found != store().blocks.end()) {
+    // A block somewhat too large serves as well: steps of a program want different sizes, one
+    // after the other.
+    const auto found = store().blocks.lower_bound(size_);
+    if (found != store().blocks.end() && found->first <= 2 * size_) {
       data_ = found->second;
+      size_ = found->first;
       store().blocks.erase(found);
       store().bytes -= size_;
       return;

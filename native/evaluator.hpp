@@ -123,8 +123,9 @@ struct PlainOperand {
   std::vector<Buffer> rows;
 };
 // `coefficients`: N integers as doubles, of any size.
-void encode_row(const Context& context, size_t prime, const double* coefficients, uint64_t factor,
-                uint64_t* transformed);  // canonical integers
+// Canonical integers; `times_special`: P times as large.
+void encode_row(const Context& context, size_t prime, const double* coefficients,
+                bool times_special, uint64_t* transformed);
 Plain encode_plain(const Context& context, const double* coefficients, size_t level);
 PlainOperand encode_operand(const Context& context, const double* coefficients, size_t level);
 Value add_plain(const Context& context, const Value& value, const Plain& plain);

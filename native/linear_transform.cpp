@@ -90,9 +90,8 @@ void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t 
     }
     const size_t prime = context.prime_of_row(j, level_);
     const Modulus& m = context.moduli[prime];
-    const uint64_t factor = times_special ? context.moduli[context.special()].q % m.q : uint64_t{1};
     uint64_t* row = thread_scratch(3, context.n);
-    encode_row(context, prime, coefficients, factor, row);
+    encode_row(context, prime, coefficients, times_special, row);
     const OperandLayout layout{
         rows_[j] + context.operand_bytes(prime, before * kChunk + position * kGroup),
         context.operand_bytes(prime, terms_[j] * kChunk),

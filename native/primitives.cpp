@@ -95,15 +95,17 @@ std::vector<Value> rotate_hoisted(const Context& context, const Value& value,
   return switch_and_divide(context, decomposition, keys, value);
 }
 
-void encode_row(const Context& context, size_t prime, const double* coefficients, uint64_t factor,
-                uint64_t* transformed) {
+void encode_row(const Context& context, size_t prime, const double* coefficients,
+                bool times_special, uint64_t* transformed) {
   const Modulus& m = context.moduli[prime];
   const size_t n = context.n;
   uint64_t* residues = thread_scratch(2, n);
   for (size_t i = 0; i < n; ++i) {
     const double magnitude = std::fabs(coefficients[i]);
     uint64_t residue;
-    if (magnitude < 0x1p62) {
+    if (magnitude < m.q_double) {
+      residue = static_cast<uint64_t>(magnitude);
+    } else if (magnitude < 0x1p62) {
       residue = static_cast<uint64_t>(magnitude) % m.q;
     } else {  // mantissa times a power of two
       int exponent;
@@ -111,19 +113,21 @@ void encode_row(const Context& context, size_t prime, const double* coefficients
       residue = multiply_mod(static_cast<uint64_t>(std::ldexp(mantissa, 53)) % m.q,
                              power_mod(2, static_cast<uint64_t>(exponent - 53), m.q), m.q);
     }
-    if (factor != 1) residue = multiply_mod(residue, factor, m.q);
     residues[i] = coefficients[i] < 0 && residue != 0 ? m.q - residue : residue;
   }
   context.k.import_row(residues, residues, n);
   context.k.forward(transformed, 1, residues, Lift{}, thread_scratch(0, work_words(n)),
                     context.tables[prime], m);
+  if (times_special) {
+    context.k.scale(transformed, transformed, context.special_constant[prime], nullptr, n, m);
+  }
   context.k.export_row(transformed, transformed, n, m);
 }
 
 Plain encode_plain(const Context& context, const double* coefficients, size_t level) {
   Plain plain{Rows2D(level + 1, context.n)};
   for (size_t j = 0; j <= level; ++j) {
-    encode_row(context, j, coefficients, 1, plain.rows.row(j));
+    encode_row(context, j, coefficients, false, plain.rows.row(j));
     context.k.import_row(plain.rows.row(j), plain.rows.row(j), context.n);
   }
   return plain;
@@ -133,8 +137,8 @@ PlainOperand encode_operand(const Context& context, const double* coefficients, 
   PlainOperand plain;
   for (size_t j = 0; j <= level; ++j) {
     uint64_t* row = thread_scratch(3, context.n);
-    encode_row(context, j, coefficients, 1, row);
-    plain.rows.emplace_back(context.operand_bytes(j, context.n) + 64);
+    encode_row(context, j, coefficients, false, row);
+    plain.rows.emplace_back(context.operand_bytes(j, context.n) + 64, true);
     const OperandLayout layout{plain.rows.back().bytes(), context.operand_bytes(j, kChunk),
                                context.operand_bytes(j, kGroup), context.operand_bits(j)};
     context.k.store_operands(layout, row, nullptr, context.n, context.moduli[j]);

@@ -155,10 +155,17 @@ struct Rows {
           std::memcpy(out, &first, 8);
           std::memcpy(out + 8, &rest, 5);
         }
+      } else if (layout.bits == 48) {
+        for (size_t lane = 0; lane + 1 < W; ++lane) {  // two bytes of the next one, written next
+          const uint64_t operand = value(lane);
+          std::memcpy(out + lane * 6, &operand, 8);
+        }
+        const uint64_t last = value(W - 1);
+        std::memcpy(out + (W - 1) * 6, &last, 6);
       } else {
         for (size_t lane = 0; lane < W; ++lane) {
           const uint64_t operand = value(lane);
-          std::memcpy(out + lane * layout.bits / 8, &operand, layout.bits / 8);
+          std::memcpy(out + lane * 8, &operand, 8);
         }
       }
     }

@@ -49,6 +49,17 @@ def prepared_bytes(program: Program) -> int:
     return int(total)
 
 
+def constant_bytes(program: Program) -> int:
+    """What the program's own constants take in memory, while it is prepared."""
+    count = 0
+    for step in program.steps:
+        if isinstance(step, LinearTransform):
+            count += len(step.diagonals)
+        elif isinstance(step, MultiplyPlain | AddPlain):
+            count += 1
+    return 8 * program.parameters.slots * count
+
+
 def predicted_us(program: Program, step: Step, states: dict[int, RegisterState]) -> float:
     """Microseconds that one step is expected to take on one thread."""
     n = program.parameters.n

@@ -19,15 +19,17 @@ _MAX_COEFFICIENT = 2.0**900
 
 
 @lru_cache(maxsize=8)
-def _embedding(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.complex128]]:
-    """Positions (e − 1)/2 of the roots ζ^e of each slot and of its conjugate, and ζ^−k."""
+def _embedding(
+    n: int,
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    """Positions (e − 1)/2 of the roots ζ^e of each slot and of its conjugate; ζ^k, its parts."""
     exponents = np.empty(n // 2, dtype=np.intp)
     exponent = 1
     for slot in range(n // 2):
         exponents[slot] = exponent
         exponent = exponent * 3 % (2 * n)
-    twist = np.exp(-1j * np.pi * np.arange(n) / n)
-    return (exponents - 1) // 2, (2 * n - exponents - 1) // 2, twist
+    angles = np.pi * np.arange(n) / n
+    return (exponents - 1) // 2, (2 * n - exponents - 1) // 2, np.cos(angles), np.sin(angles)
 
 
 def encode_coefficients(values: Vector, n: int, scale: float) -> NDArray[np.float64]:
@@ -47,13 +49,19 @@ def encode_coefficients(values: Vector, n: int, scale: float) -> NDArray[np.floa
     slots = np.asarray(values, dtype=np.float64)
     if slots.shape[-1] != n // 2:
         raise ProgramError(f"a constant has {slots.shape[-1]} slots, not {n // 2}")
-    positions, conjugates, twist = _embedding(n)
+    positions, conjugates, cosines, sines = _embedding(n)
     spectrum = np.empty((*slots.shape[:-1], n), dtype=np.float64)
     spectrum[..., positions] = slots
     spectrum[..., conjugates] = slots
-    coefficients = np.fft.fft(spectrum, axis=-1)
-    coefficients *= twist
-    rounded = np.rint(coefficients.real * (scale / n))
+    # Re(F_k ζ^−k) of the transform F of real values, whose upper half mirrors the lower one
+    half = np.fft.rfft(spectrum, axis=-1)
+    middle = n // 2 + 1
+    coefficients = spectrum  # its values are in the transform now
+    coefficients[..., :middle] = half.real * cosines[:middle] + half.imag * sines[:middle]
+    mirrored = half[..., middle - 2 : 0 : -1]
+    coefficients[..., middle:] = mirrored.real * cosines[middle:] - mirrored.imag * sines[middle:]
+    coefficients *= scale / n
+    rounded = np.rint(coefficients, out=coefficients)
     if not (np.abs(rounded) < _MAX_COEFFICIENT).all():
         raise ProgramError("a constant of the program is not finite, or too large for its scale")
     return rounded

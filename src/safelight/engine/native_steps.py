@@ -23,7 +23,6 @@ from safelight.ckks.parameters import Parameters
 from safelight.engine.native_encoding import encode_coefficients
 from safelight.errors import ProgramError
 
-
 # Diagonals for each rotation by a baby step above which the rotations are divided by the special
 # prime at once: dividing one costs as much as the products of so many diagonals in one more row.
 DIVIDE_EARLY = 10

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from safelight.circuit.cost import prepared_bytes
+from safelight.circuit.cost import constant_bytes, prepared_bytes
 from safelight.errors import SafelightError
 from safelight.models.registry import compile_model, load_model
 from safelight.service.program_folder import ProgramFolder
@@ -36,17 +36,18 @@ def main(arguments: list[str]) -> int:
 def _compile(folder: ProgramFolder, name: str) -> None:
     trained = load_model(name)
     compiled = compile_model(trained)
-    message = encode_program(compiled.program)
+    program = compiled.program
+    message = encode_program(program)
     model = ServedModel(
         name=trained.name,
         version=trained.meaning.version,
         model_digest=trained.digest.hex(),
         signature=compiled.signature.to_json(),
-        program=compiled.program,
+        program=program,
         program_digest=hashlib.sha256(message).hexdigest(),
         requirements=compiled.requirements,
     )
-    folder.write(name, model, message, prepared_bytes(compiled.program))
+    folder.write(name, model, message, prepared_bytes(program) + constant_bytes(program))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """The portal: static files that run in the clinic's browser, sent with a policy that binds them.
 
-The page holds keys and images; the service sends the files and learns nothing. What is built lies in
-``safelight/portal_static`` (``make portal``, or the wheel); where it is absent, nothing is served.
+The page holds keys and images; the service sends the files and learns nothing. What is built lies
+in ``safelight/portal_static`` (``make portal``, or the wheel); where it is absent, nothing is
+served.
 
 **Security**: paths are looked up in a dictionary that is filled at the start, never in the file
-system, so that no path leads out of the folder. See docs/adr/0017-a-portal-that-keeps-its-secrets.md.
+system, so that no path leads out of the folder. See docs/adr/0017-portal.md.
 """
 
 from __future__ import annotations

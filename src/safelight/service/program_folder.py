@@ -29,7 +29,14 @@ from safelight.service.served_model import ServedModel
 from safelight.service.stored_program import StoredProgram
 
 # All that decides what a model compiles to.
-_COMPILER = ("circuit", "ckks", "models/registry.py", "wire/program.py", "wire/constants.py")
+_COMPILER = (
+    "circuit",
+    "ckks",
+    "models/registry.py",
+    "service/compile_programs.py",
+    "wire/program.py",
+    "wire/constants.py",
+)
 _MODEL_FILES = ("model.json", "weights.npz", "packing.json")
 _COMPILE_TIMEOUT_S = 1800.0
 

@@ -23,6 +23,7 @@ from safelight.service.engines import choose_engine
 from safelight.service.envelope_key import load_envelope_key
 from safelight.service.gate import open_gate
 from safelight.service.head_timeout import HeadTimeoutProtocol
+from safelight.service.heap import give_memory_back
 from safelight.service.limits import (
     KEEP_ALIVE_S,
     MAX_CONNECTIONS,
@@ -53,6 +54,7 @@ def run_service(
         models: The models to serve; those of the registry by default.
         engine: What evaluates; chosen by ``settings.engine`` by default.
     """
+    give_memory_back()
     os.umask(0o077)  # whatever is written is for this user alone
     log = Log()
     install_server_log(log)

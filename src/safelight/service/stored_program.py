@@ -24,7 +24,7 @@ class StoredProgram:
         parameters: For which it was compiled.
         input_scale: Scale of the input.
         input_level: Level at which it arrives.
-        prepared_bytes: About what it takes in memory, prepared.
+        prepared_bytes: About what it takes in memory while it is prepared.
         path: Its wire form.
         digest: SHA-256 of that, lower-case hex.
     """
