@@ -7,46 +7,15 @@ and need none: they are convolutions with more zeros in their weights, and zeros
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from safelight.circuit.graph import INPUT, FloatArray, Layer, Shape
+from safelight.models.importers.convolution_weights import spread, symmetric, ungrouped
 from safelight.models.importers.draft import MAX_POOL, Draft
-from safelight.models.importers.refusals import refusal
-
-MAX_NAME = 48
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where an operation stands in the source model, for errors and names.
-
-    Args:
-        kind: Its type, such as ``Conv``.
-        name: Its name there.
-        place: Such as ``operation 4 of 9``.
-    """
-
-    kind: str
-    name: str
-    place: str
-
-    def refused(self, why: str = "", *, kind: str = "") -> Exception:
-        """The error that says so; ``kind`` chooses another hint."""
-        error = refusal(self.kind, self.name, self.place, why)
-        if kind:
-            error.hint = refusal(kind, self.name, self.place).hint
-        return error
-
-
-def layer_name(source_name: str) -> str:
-    """A source's name as ours: path parts with slashes, nothing but word characters."""
-    words = re.sub(r"[^0-9A-Za-z_/-]+", "/", source_name.replace(".", "/"))
-    return re.sub(r"/+", "/", words).strip("/")[-MAX_NAME:].strip("/") or "layer"
+from safelight.models.importers.origin import Origin, layer_name
 
 
 @dataclass
@@ -100,8 +69,8 @@ class Assembly:
         """Two-dimensional; ``pads`` are top, left, bottom, right."""
         if weight.ndim != 4 or len(self.shape(source)) != 3:
             raise origin.refused("is not two-dimensional", kind="layout")
-        weight = _spread(_ungrouped(weight, groups), dilation)
-        weight, padding = _symmetric(weight, pads)
+        weight = spread(ungrouped(weight, groups), dilation)
+        weight, padding = symmetric(weight, pads)
         arrays = {"weight": weight} | ({} if bias is None else {"bias": bias})
         sizes = {"stride": _pair(stride), "padding": padding}
         return self._add(origin, "conv2d", (source,), arrays, sizes)
@@ -300,36 +269,3 @@ def _per_channel(value: FloatArray, shape: Shape) -> FloatArray:
     if full.shape != shape or (rows != rows[:, :1]).any():
         raise ValueError
     return np.array(rows[:, 0], dtype=np.float64)
-
-
-def _ungrouped(weight: FloatArray, groups: int) -> FloatArray:
-    """A grouped convolution's weight with the zeros written out."""
-    if groups == 1:
-        return weight
-    outputs, inputs = weight.shape[0] // groups, weight.shape[1]
-    full = np.zeros((weight.shape[0], inputs * groups, *weight.shape[2:]))
-    for group in range(groups):
-        rows = slice(group * outputs, (group + 1) * outputs)
-        full[rows, group * inputs : (group + 1) * inputs] = weight[rows]
-    return full
-
-
-def _spread(weight: FloatArray, dilation: Sequence[int]) -> FloatArray:
-    """A dilated convolution's weight with the zeros written out."""
-    if tuple(dilation) == (1, 1):
-        return weight
-    height, width = (
-        (size - 1) * step + 1 for size, step in zip(weight.shape[2:], dilation, strict=True)
-    )
-    full = np.zeros((*weight.shape[:2], height, width))
-    full[:, :, :: dilation[0], :: dilation[1]] = weight
-    return full
-
-
-def _symmetric(weight: FloatArray, pads: Sequence[int]) -> tuple[FloatArray, tuple[int, int]]:
-    """The same convolution with equal padding on both sides: zeros extend the kernel instead."""
-    top, left, bottom, right = pads
-    height, width = max(top, bottom), max(left, right)
-    edges = ((0, 0), (0, 0), (height - top, height - bottom), (width - left, width - right))
-    extended: NDArray[np.float64] = np.pad(weight, edges)
-    return extended, (height, width)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from safelight.models.importers.assembly import Origin
 from safelight.models.importers.aten_values import AtenValues, Handler
+from safelight.models.importers.origin import Origin
 from safelight.models.importers.pt2_archive import AtenCall, TensorName
 
 

@@ -7,13 +7,13 @@ from collections import Counter
 import numpy as np
 
 from safelight.circuit.graph import INPUT
-from safelight.models.importers.assembly import Origin
 from safelight.models.importers.aten_activations import ACTIVATION_CALLS, PLAIN
 from safelight.models.importers.aten_arithmetic import ARITHMETIC
 from safelight.models.importers.aten_layers import LAYERS
 from safelight.models.importers.aten_values import AtenValues, kind_of
 from safelight.models.importers.draft import Draft
 from safelight.models.importers.final_activation import final_activation
+from safelight.models.importers.origin import Origin
 from safelight.models.importers.pt2_archive import (
     AtenCall,
     AtenProgram,

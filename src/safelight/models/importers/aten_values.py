@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from safelight.circuit.graph import INPUT, FloatArray
-from safelight.models.importers.assembly import Assembly, Origin
+from safelight.models.importers.assembly import Assembly
 from safelight.models.importers.final_activation import FINAL_KINDS
+from safelight.models.importers.origin import Origin
 from safelight.models.importers.pt2_archive import AtenCall, AtenProgram, TensorName
 
 

@@ -9,9 +9,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +37,7 @@ from safelight.models.importers.input_steps import (
 )
 from safelight.models.importers.model_folder import card_text, describe
 from safelight.models.importers.onnx_split import split_onnx
+from safelight.models.importers.options import ImportOptions
 from safelight.models.importers.public_backbone import (
     backbone_bytes,
     backbone_step,
@@ -45,62 +45,14 @@ from safelight.models.importers.public_backbone import (
     input_shape_of,
 )
 from safelight.models.importers.public_stem import cut_stem
-from safelight.models.importers.replacement import MARGIN, Replaced, with_polynomials
+from safelight.models.importers.replacement import Replaced, with_polynomials
 
 Watch = Callable[[str, float, float], None]
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 CHECKED_SHARE = 5  # every fifth record is kept for the comparison
 GOOD_AGREEMENT = 0.98
 MIN_HELD_OUT = 40  # below this many records all are used for both
 MAX_CALIBRATION = 2048
 MAX_FEATURE = 8.0  # of a public part's output, before it is divided
-
-
-@dataclass(frozen=True)
-class ImportOptions:
-    """What a person may choose.
-
-    Args:
-        name: Of the model: lower-case letters, digits, hyphens.
-        title: One line.
-        version: Of the model, for people.
-        classes: Names in the order of the logits; [negative, positive] for one logit.
-        positive: The class that probability and operating point speak of.
-        threshold: Operating point on its probability.
-        preprocessing: Steps from an image to the model's input; None for the usual ones.
-        features: Names of a record's features.
-        input_shape: Of one input, where the source does not say it.
-        degree: Of the polynomials.
-        margin: Share by which ranges are wider than what calibration data showed.
-        fine_tune: Epochs of distillation from the original; 0 for none.
-        records: Inputs that share a ciphertext; None for as many as fit, 1 for images.
-        licence: Of the model; with ``attribution`` the folder gets a card.
-        attribution: Whose model and data.
-        public_stem: Last layer of a public part whose weights stand in the signature.
-        split: Last layer of a public part that is an ONNX file.
-        public_name: Of that part, for people.
-        class_activation_map: Whether the answer is a map for a heatmap (docs/model-format.md).
-    """
-
-    name: str = "imported"
-    title: str = ""
-    version: str = "1"
-    classes: tuple[str, ...] = ()
-    positive: str = ""
-    threshold: float = 0.5
-    preprocessing: Preprocessing | None = None
-    features: tuple[str, ...] = ()
-    input_shape: tuple[int, ...] | None = None
-    degree: int = 2
-    margin: float = MARGIN
-    fine_tune: int = 0
-    records: int | None = None
-    licence: str = ""
-    attribution: str = ""
-    public_stem: str = ""
-    split: str = ""
-    public_name: str = ""
-    class_activation_map: bool = False
 
 
 def compile_model(
@@ -146,7 +98,7 @@ def compile_model(
     chosen = ImportOptions(
         classes=tuple(classes), features=tuple(features), preprocessing=preprocessing, **options
     )
-    _check(chosen)
+    chosen.check()
     data = calibration if isinstance(calibration, Calibration) else checked(calibration, labels)
     data = data.first(MAX_CALIBRATION)
     shape = chosen.input_shape
@@ -269,29 +221,6 @@ def _advice(agreement: Agreement, chosen: ImportOptions) -> tuple[str, ...]:
     if not chosen.fine_tune:
         return (f"{said}: fine-tune it, or raise the degree, or leave early layers public.",)
     return (f"{said}: train it again with polynomials (safelight train).",)
-
-
-def _check(chosen: ImportOptions) -> None:
-    if not NAME.fullmatch(chosen.name):
-        raise InputError(
-            f"{chosen.name!r} cannot be the name of a model",
-            hint="use up to 64 lower-case letters, digits and hyphens",
-        )
-    if not 2 <= chosen.degree <= 7:
-        raise InputError(
-            f"polynomials of degree {chosen.degree}", hint="give a degree from 2 to 7; 2 is fastest"
-        )
-    if not (0.0 <= chosen.margin <= 4.0 and 0.0 < chosen.threshold < 1.0):
-        raise InputError(
-            f"a margin of {chosen.margin:g} or an operating point of {chosen.threshold:g} is out "
-            "of range",
-            hint="give a margin from 0 to 4, and an operating point between 0 and 1",
-        )
-    if bool(chosen.licence) != bool(chosen.attribution):
-        raise InputError(
-            "a model card needs the licence and the attribution",
-            hint="give both --licence and --attribution, or neither and no card is written",
-        )
 
 
 def _divided(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,8 @@ from safelight.circuit.graph import Graph, Layer
 from safelight.imaging import Preprocessing
 from safelight.models.importers.imported_model import Agreement, ImportedModel
 from safelight.models.importers.input_steps import Prepared
+from safelight.models.importers.options import ImportOptions
 from safelight.models.importers.replacement import Replaced
-
-if TYPE_CHECKING:
-    from safelight.models.importers.compile_model import ImportOptions
 
 FORMAT = "safelight-model-1"  # of safelight.models.registry
 

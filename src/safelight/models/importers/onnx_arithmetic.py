@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from safelight.circuit.graph import FloatArray
-from safelight.models.importers.assembly import Origin
 from safelight.models.importers.onnx_file import OnnxCall
 from safelight.models.importers.onnx_values import Handler, OnnxValues
+from safelight.models.importers.origin import Origin
 
 
 def add(values: OnnxValues, call: OnnxCall, origin: Origin, source: str, sign: float = 1.0) -> str:

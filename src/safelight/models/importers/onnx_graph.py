@@ -6,7 +6,6 @@ from typing import Any
 
 from safelight.circuit.graph import INPUT, Shape
 from safelight.errors import InputError
-from safelight.models.importers.assembly import Origin
 from safelight.models.importers.draft import Draft
 from safelight.models.importers.final_activation import final_activation
 from safelight.models.importers.onnx_arithmetic import ARITHMETIC
@@ -14,6 +13,7 @@ from safelight.models.importers.onnx_constants import constant_result
 from safelight.models.importers.onnx_file import OnnxCall, OnnxProgram, load_onnx, onnx_program
 from safelight.models.importers.onnx_layers import LAYERS
 from safelight.models.importers.onnx_values import OnnxValues
+from safelight.models.importers.origin import Origin
 
 _SAME = ("Identity", "Dropout", "Cast")
 _ACTIVATIONS = {

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from safelight.circuit.graph import INPUT
-from safelight.models.importers.assembly import Origin
 from safelight.models.importers.onnx_file import OnnxCall
 from safelight.models.importers.onnx_values import Handler, OnnxValues
+from safelight.models.importers.origin import Origin
 
 
 def conv(values: OnnxValues, call: OnnxCall, origin: Origin, source: str) -> str:

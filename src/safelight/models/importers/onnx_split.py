@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from safelight.errors import CompileError, InputError
-from safelight.models.importers.assembly import layer_name
 from safelight.models.importers.onnx_file import load_onnx
+from safelight.models.importers.origin import layer_name
 from safelight.models.importers.source_file import needed
 
 _SCOPES = "pkg.torch.onnx.name_scopes"  # PyTorch's exporter names modules here

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.circuit.graph import INPUT, FloatArray, Shape
-from safelight.models.importers.assembly import Assembly, Origin
+from safelight.models.importers.assembly import Assembly
 from safelight.models.importers.onnx_file import OnnxCall, OnnxProgram
+from safelight.models.importers.origin import Origin
 from safelight.models.importers.written_out_gelu import WrittenOutGelu
 
 

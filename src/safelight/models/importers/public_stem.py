@@ -15,8 +15,8 @@ from safelight.imaging.public_stem import (
     PublicPool,
     StemStep,
 )
-from safelight.models.importers.assembly import layer_name
 from safelight.models.importers.draft import MAX_POOL, Draft
+from safelight.models.importers.origin import layer_name
 
 _HINT = (
     "a stem is a chain of convolutions, batch norms, pooling and "
