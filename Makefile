@@ -75,7 +75,7 @@ fuzz: $(VENV)/.dev
 	SAFELIGHT_FUZZ_SECONDS=$(or $(FUZZ_SECONDS),300) $(BIN)/python -m pytest tests/fuzz
 
 lock:
-	for part in core:plot dev:plot,dev,data; do \
+	for part in core:plot dev:plot,dev,data,access,archive,onnx,import,lab; do \
 	  extras=$$(echo $${part#*:} | sed 's/\([a-z]*\),*/--extra \1 /g'); \
 	  uv pip compile -q pyproject.toml $$extras --universal --generate-hashes \
 	    --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header \

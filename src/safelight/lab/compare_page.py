@@ -44,8 +44,8 @@ def write_compare_page(
     if {"plaintext", "homomorphic"} <= set(by_name):
         plain, he = by_name["plaintext"], by_name["homomorphic"]
         lead += (
-            f" An encrypted answer takes {he.latency_ms:.0f} ms against {plain.latency_ms:.1f} ms in "
-            f"clear, agrees in {100 * he.agreement:.1f} %, and gives the service nothing to look at."
+            f" An encrypted answer takes {he.latency_ms:.0f} ms against {plain.latency_ms:.1f} ms "
+            f"in clear, agrees in {100 * he.agreement:.1f} %, and shows the service nothing."
         )
     return write_page(
         folder,
