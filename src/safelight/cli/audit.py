@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     prove.add_argument("index", type=int, nargs="?", help="of the entry")
     prove.add_argument("--job", metavar="ID", help="the entry of this inference's result")
     prove.add_argument("--continues", type=int, metavar="SIZE", help="prove this size continued")
+    prove.add_argument("--out", type=Path, metavar="FILE", help="write it there")
     prove.add_argument("--salt", action="store_true", help="open the entry's commitments")
     watch.add_argument("--state", type=Path, required=True, help="file of the last checkpoint")
     watch.add_argument("--once", action="store_true", help="look once and stop")
@@ -142,15 +143,25 @@ def _prove(arguments: argparse.Namespace, reader: LogReader) -> int:
     if sum(value is not None for value in given) != 1:
         raise InputError("give one of INDEX, --job ID and --continues SIZE")
     if arguments.continues is not None:
-        print_json(reader.consistency(arguments.continues))
-        return 0
+        return _give(arguments, reader.consistency(arguments.continues))
     index = arguments.index
     if index is None:
         found = (e["index"] for e in reader.entries() if e.get("job_id") == arguments.job)
         index = next(found, None)
         if index is None:
             raise InputError("no entry is about a job of that id")
-    print_json(reader.inclusion(index, with_salt=arguments.salt))
+    return _give(arguments, reader.inclusion(index, with_salt=arguments.salt))
+
+
+def _give(arguments: argparse.Namespace, proof: dict[str, Any]) -> int:
+    if arguments.out is None:
+        print_json(proof)
+        return 0
+    try:
+        arguments.out.write_text(json.dumps(proof, indent=2) + "\n", encoding="utf-8")
+    except OSError as exc:
+        raise InputError(f"the proof cannot be written to {arguments.out.name}") from exc
+    sys.stdout.write(f"a proof for the log of {proof['checkpoint'].splitlines()[1]} entries\n")
     return 0
 
 
