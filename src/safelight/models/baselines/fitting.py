@@ -2,7 +2,8 @@
 
 1. The time of a step is measured; it gives the number of epochs, unless that is asked for.
 2. AdamW with one cycle of the learning rate, images changed as the data's kind allows, classes
-   weighted as the encrypted models' training weighs them.
+   weighted as the encrypted models' training weighs them. Where the machine becomes slower than
+   it was measured, the cycle goes by the clock and ends in time.
 3. The epoch with the least validation loss is kept, and its temperature fitted on validation.
 """
 
@@ -27,6 +28,7 @@ from safelight.models.calibration import fit_temperature
 from safelight.models.datasets.dataset import About
 from safelight.models.measures import cross_entropy
 from safelight.models.training.augmentation import Augmentation
+from safelight.models.training.course import one_cycle
 from safelight.models.training.objective import Objective
 
 LEARNING_RATE = {"relu-twin": 4e-3, "resnet18": 1e-3, "densenet121": 1e-3, "vit": 5e-4}
@@ -85,16 +87,20 @@ def fit_network(
         seconds = trainer.seconds_per_step()
         fitting = int(_SHARE_FOR_STEPS * 60 * minutes / (steps * seconds))
         epochs = max(1, min(MOST_EPOCHS, fitting))
-    trainer.schedule(LEARNING_RATE[name], epochs * steps)
+        trainer.start(LEARNING_RATE[name], epochs * steps, 60 * minutes)
+    else:
+        trainer.start(LEARNING_RATE[name], epochs * steps, math.inf)
     best, least = copy.deepcopy(network.state_dict()), math.inf
-    for epoch in range(epochs):
+    epoch = 0
+    while trainer.share_done < 1:
         trainer.epoch()
+        epoch += 1
         logits = _logits(network, normalise, val_images)
         loss = objective.selection_loss(val_labels, logits)
         if loss < least:
             best, least = copy.deepcopy(network.state_dict()), loss
         if told is not None:
-            told(epoch + 1, epochs, loss)
+            told(epoch, max(epoch, epochs), loss)
     network.load_state_dict(best)
     logits = _logits(network, normalise, val_images)
 
@@ -102,7 +108,7 @@ def fit_network(
         return cross_entropy(val_labels, probabilities(outputs, logits, temperature), outputs.kind)
 
     temperature = round(fit_temperature(loss_at), 4)
-    return TorchPredictor(network.eval(), replace(outputs, temperature=temperature)), epochs
+    return TorchPredictor(network.eval(), replace(outputs, temperature=temperature)), epoch
 
 
 class _Trainer:
@@ -126,8 +132,8 @@ class _Trainer:
 
     def seconds_per_step(self) -> float:
         """Measured on a copy, so that the training starts from the seed's weights."""
-        kept, optimiser = copy.deepcopy(self.network.state_dict()), self.optimiser
-        self.schedule(1e-6, _MEASURED_STEPS + 2)
+        kept = copy.deepcopy(self.network.state_dict())
+        self.start(1e-6, 1000, math.inf)
         order = torch.arange(min(BATCH, len(self.images)))
         self._step(order)
         start = time.perf_counter()
@@ -135,26 +141,34 @@ class _Trainer:
             self._step(order)
         seconds = (time.perf_counter() - start) / _MEASURED_STEPS
         self.network.load_state_dict(kept)
-        self.optimiser = optimiser
         return max(seconds, 1e-4)
 
-    def schedule(self, learning_rate: float, steps: int) -> None:
-        """A fresh optimiser with one cycle over this many steps."""
+    def start(self, learning_rate: float, steps: int, seconds: float) -> None:
+        """A fresh optimiser; one cycle over this many steps or seconds, whichever ends first."""
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=learning_rate, weight_decay=0.02
         )
-        self.cycle = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, max_lr=learning_rate, total_steps=steps + 1, pct_start=0.15
-        )
+        self.learning_rate, self.steps, self.seconds = learning_rate, steps, seconds
+        self.done, self.began = 0, time.perf_counter()
+
+    @property
+    def share_done(self) -> float:
+        """Of the cycle, 0 … 1 and beyond."""
+        return max(self.done / self.steps, (time.perf_counter() - self.began) / self.seconds)
 
     def epoch(self) -> None:
         """One pass in random order."""
         for chosen in torch.randperm(len(self.images), generator=self.generator).split(BATCH):
             if len(chosen) > 1:  # batch norm needs two
                 self._step(chosen)
+            self.done += 1
+            if self.share_done >= 1:
+                return
 
     def _step(self, chosen: Tensor) -> None:
         assert self.optimiser is not None
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate * one_cycle(min(self.share_done, 1.0))
         self.network.train()
         changed = self.augmentation(self.images[chosen], self.generator)
         given = self.labels[chosen]
@@ -172,7 +186,6 @@ class _Trainer:
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
-        self.cycle.step()
 
 
 def _logits(
