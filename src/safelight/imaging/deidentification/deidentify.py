@@ -26,6 +26,10 @@ from pydicom.uid import (
 from safelight.errors import DeidentificationError
 from safelight.imaging.deidentification.burned_in import check_burned_in
 from safelight.imaging.deidentification.codestream_comments import without_comments
+from safelight.imaging.deidentification.embedded_overlays import (
+    clear_unused_bits,
+    has_embedded_overlay,
+)
 from safelight.imaging.deidentification.identifier_key import IdentifierKey
 from safelight.imaging.deidentification.method_codes import method_codes, temporal_information
 from safelight.imaging.deidentification.options import DeidentificationOptions
@@ -34,6 +38,7 @@ from safelight.imaging.deidentification.report import DeidentificationReport
 from safelight.imaging.deidentification.walk import Walk
 from safelight.imaging.dicom import translated
 from safelight.imaging.dicom_meta import check_deflated
+from safelight.imaging.dicom_syntaxes import NATIVE
 
 IMPLEMENTATION_UID = "2.25.247180614403410968411205541427437905961"
 _IMPLEMENTATION_NAME = "SAFELIGHT"
@@ -72,6 +77,7 @@ def deidentify(
         sop_class = str(dataset.get("SOPClassUID") or "")
         if str(dataset.get("RecognizableVisualFeatures") or "").strip() == "YES":
             report.note(_VISUAL_FEATURES_NOTE)
+        _drop_embedded_overlays(dataset, report)
         Walk(options, key, sop_class, patient, report).dataset(dataset)
         if not dataset.get("SOPInstanceUID"):
             dataset.SOPInstanceUID = key.uid(hashlib.sha256(content).hexdigest())
@@ -134,6 +140,20 @@ def _code(value: str, meaning: str) -> Dataset:
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "DCM", meaning
     return item
+
+
+def _drop_embedded_overlays(dataset: Dataset, report: DeidentificationReport) -> None:
+    if "PixelData" not in dataset or not has_embedded_overlay(dataset):
+        return
+    _, little = dataset.original_encoding
+    syntax = UID(dataset.file_meta.get("TransferSyntaxUID", ""))
+    native = not syntax or syntax in NATIVE
+    if not native or not clear_unused_bits(dataset, little_endian=little is not False):
+        raise DeidentificationError(
+            "an overlay in the pixel cells cannot be removed",
+            hint="export the image without overlays",
+        )
+    report.record(("PixelData", "overlay in unused bits"), "X")
 
 
 def _drop_comments(dataset: Dataset, report: DeidentificationReport) -> None:

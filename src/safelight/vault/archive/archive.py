@@ -14,27 +14,24 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from safelight.errors import ArchiveError, EnvelopeError, InputError
+from safelight.errors import ArchiveError, InputError
 from safelight.imaging.deidentification import (
     DeidentificationOptions,
     DeidentificationReport,
     IdentifierKey,
-    deidentify,
 )
-from safelight.imaging.jpeg2000_recoding import decoded_digest, dicom_summary, recode
+from safelight.vault.archive.content_check import checked_content
 from safelight.vault.archive.index import Index, Row
 from safelight.vault.archive.keyring import Keyring, keyring_stamp
 from safelight.vault.archive.object_store import ObjectStore
+from safelight.vault.archive.preparation import prepare
 from safelight.vault.archive.record import Record, open_record, seal_record
-from safelight.vault.envelope.opening import open_bytes
 from safelight.vault.envelope.sealing import seal_bytes
 from safelight.vault.envelope.suites import Suite
 
 Permit = Callable[[str, str], None]
 """Asked before an operation with its name (``put``, ``get``, ``list``, ``delete``) and the study's
 UID, empty where there is none; raises to forbid it."""
-
-_ACCEPT = frozenset({Suite.ARCHIVE_GCM})
 
 
 @dataclass(frozen=True)
@@ -72,6 +69,7 @@ class Archive:
         folder: Of index and keyring.
         keyring: Opened.
         store: Of the objects.
+        stamp: Of the keyring's file, taken before it was opened.
         permit: Asked before each operation.
         wait_s: How long to wait for another writer.
     """
@@ -82,12 +80,13 @@ class Archive:
         keyring: Keyring,
         store: ObjectStore,
         *,
+        stamp: bytes,
         permit: Permit | None = None,
         wait_s: float = 30.0,
     ) -> None:
         self.folder, self.keyring, self.store = folder, keyring, store
         self.index = Index(folder, wait_s=wait_s)
-        self._keyring_stamp = keyring_stamp(folder)
+        self._keyring_stamp = stamp
         self._permit = permit or (lambda action, study: None)
 
     def put(
@@ -106,12 +105,12 @@ class Archive:
             InputError: the archive holds another version of this instance.
             ArchiveError: the archive cannot be written.
         """
-        key = IdentifierKey(self.keyring.identifier_key)
-        clean, report = deidentify(content, options, key)
-        recoded = recode(clean, ratio=ratio, derived_uid=lambda uid: key.uid(f"lossy {uid}"))
-        summary = dicom_summary(recoded.content)
+        prepared = prepare(
+            content, options, IdentifierKey(self.keyring.identifier_key), ratio=ratio
+        )
+        summary = prepared.summary
         self._permit("put", summary["study_uid"])
-        sha256 = hashlib.sha256(recoded.content).digest()
+        sha256 = hashlib.sha256(prepared.content).digest()
         object_id = self._digest(b"content", sha256)
         sop = self.uid_digest(summary["sop_instance_uid"])
         with self.index.writing():
@@ -119,26 +118,26 @@ class Archive:
             self._finish_removals()
             present = self.index.get(object_id)
             if present is not None:
-                return PutResult(self._opened(present), False, report)
+                return PutResult(self._opened(present), False, prepared.report)
             if self.index.with_instance(sop) is not None:
                 raise InputError(
                     "the archive holds another version of this instance",
                     hint="it was put with other options or by another release; delete it first",
                 )
             sealed = seal_bytes(
-                recoded.content,
+                prepared.content,
                 [self.keyring.wrap_key],
                 suite=Suite.ARCHIVE_GCM,
                 context=object_id,
             )
             record = Record(
                 **summary,
-                form=recoded.form,
+                form=prepared.form,
                 source_bytes=len(content),
-                content_bytes=len(recoded.content),
+                content_bytes=len(prepared.content),
                 sealed_bytes=len(sealed),
                 content_sha256=sha256.hex(),
-                pixel_sha256=recoded.pixel_digest,
+                pixel_sha256=prepared.pixel_digest,
             )
             self.store.write(object_id.hex(), sealed)
             self.index.add(
@@ -150,7 +149,7 @@ class Archive:
                     seal_record(record, object_id, self.keyring.index_keys[0]),
                 )
             )
-        return PutResult(StoredObject(object_id.hex(), record), True, report)
+        return PutResult(StoredObject(object_id.hex(), record), True, prepared.report)
 
     def get(self, object_id: str) -> tuple[bytes, Record]:
         """The DICOM file of an object, verified.
@@ -219,27 +218,9 @@ class Archive:
         Raises:
             ArchiveError: it is not what was stored.
         """
-        changed = ArchiveError(
-            "an object is not what was stored", hint="restore the archive's objects from a copy"
-        )
-        try:
-            content = open_bytes(
-                self.store.read(found.id),
-                self.keyring.openers,
-                accept=_ACCEPT,
-                context=bytes.fromhex(found.id),
-            )
-        except EnvelopeError:
-            raise changed from None
-        record = found.record
-        if hashlib.sha256(content).hexdigest() != record.content_sha256:
-            raise changed
-        if record.pixel_sha256 and decoded_digest(content) != record.pixel_sha256:
-            raise ArchiveError(
-                "an object's pixels do not decode as they did",
-                hint="the content is as stored: compare the versions of the decoders",
-            )
-        return content
+        object_id = bytes.fromhex(found.id)
+        sealed = self.store.read(found.id)
+        return checked_content(sealed, object_id, found.record, self.keyring.openers)
 
     def check_keyring(self) -> None:
         """Refuses to write under keys that another process has replaced. Inside a transaction.

@@ -10,7 +10,7 @@ from safelight.errors import ArchiveError
 from safelight.vault.archive import keyring as keyrings
 from safelight.vault.archive.archive import Archive, Permit
 from safelight.vault.archive.index import Index
-from safelight.vault.archive.keyring import Keyring, load_keyring, save_keyring
+from safelight.vault.archive.keyring import Keyring, keyring_stamp, load_keyring, save_keyring
 from safelight.vault.archive.object_store import FolderStore, ObjectStore
 from safelight.vault.archive.url_store import UrlStore
 from safelight.vault.envelope.keys import PrivateKey, PublicKey
@@ -71,8 +71,11 @@ def open_archive(
     Raises:
         ArchiveError: not an archive, of another version, or not for these keys.
     """
+    # before the keyring is read: one that is replaced in between is noticed on writing
+    stamp = keyring_stamp(folder)
     keyring = load_keyring(folder, keys)
-    return Archive(folder, keyring, _store(folder, _url(folder)), permit=permit, wait_s=wait_s)
+    store = _store(folder, _url(folder))
+    return Archive(folder, keyring, store, stamp=stamp, permit=permit, wait_s=wait_s)
 
 
 def is_archive(folder: Path) -> bool:

@@ -105,14 +105,7 @@ def load_keyring(folder: Path, keys: Sequence[PrivateKey]) -> Keyring:
     Raises:
         ArchiveError: there is no archive, or these keys do not open it.
     """
-    try:
-        with (folder / FILE_NAME).open("rb") as file:
-            sealed = file.read(_MAX_FILE_BYTES)
-    except OSError as exc:
-        raise ArchiveError(
-            f"{folder.name} is not an archive that can be read ({exc.strerror})",
-            hint="make one: safelight vault init",
-        ) from exc
+    sealed = _read(folder)
     try:
         document = json.loads(open_bytes(sealed, keys, context=_CONTEXT))
         keyring = Keyring(
@@ -135,7 +128,15 @@ def keyring_stamp(folder: Path) -> bytes:
     Raises:
         ArchiveError: it cannot be read.
     """
+    return hashlib.sha256(_read(folder)).digest()
+
+
+def _read(folder: Path) -> bytes:
     try:
-        return hashlib.sha256((folder / FILE_NAME).read_bytes()).digest()
+        with (folder / FILE_NAME).open("rb") as file:
+            return file.read(_MAX_FILE_BYTES)
     except OSError as exc:
-        raise ArchiveError(f"the keyring cannot be read ({exc.strerror})") from exc
+        raise ArchiveError(
+            f"{folder.name} is not an archive that can be read ({exc.strerror})",
+            hint="make one: safelight vault init",
+        ) from exc

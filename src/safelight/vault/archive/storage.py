@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from safelight.imaging.deidentification import (
-    DeidentificationOptions,
-    IdentifierKey,
-    deidentify,
-)
-from safelight.imaging.jpeg2000_recoding import recode
+from safelight.imaging.deidentification import DeidentificationOptions, IdentifierKey
+from safelight.vault.archive.preparation import prepare
 from safelight.vault.envelope.archive_key import ArchiveKey
 from safelight.vault.envelope.sealing import seal_bytes
 from safelight.vault.envelope.suites import Suite
@@ -53,9 +49,8 @@ def storage_cost(content: bytes, *, ratio: float | None = None) -> StorageCost:
     """
     key = IdentifierKey.generate()
     options = DeidentificationOptions(pixels_are_clean=True)  # nobody will see the result
-    clean, _ = deidentify(content, options, key)
-    recoded = recode(clean, ratio=ratio, derived_uid=key.uid)
+    prepared = prepare(content, options, key, ratio=ratio)
     sealed = seal_bytes(
-        recoded.content, [ArchiveKey.generate()], suite=Suite.ARCHIVE_GCM, context=bytes(32)
+        prepared.content, [ArchiveKey.generate()], suite=Suite.ARCHIVE_GCM, context=bytes(32)
     )
-    return StorageCost(recoded.form, len(content), len(recoded.content), len(sealed))
+    return StorageCost(prepared.form, len(content), len(prepared.content), len(sealed))

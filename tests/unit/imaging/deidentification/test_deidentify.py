@@ -204,6 +204,26 @@ def test_graphics_and_thumbnails_go() -> None:
     assert CANARY not in str(cleaned)
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_overlays_in_unused_bits_go(signed: bool) -> None:
+    """The retired kind: bits 12 to 15 of cells whose values have 12."""
+    values = np.arange(64, dtype=np.int16).reshape(8, 8) * 30 - (900 if signed else 0)
+    drawn = values.astype(np.uint16) ^ np.where(np.eye(8, dtype=bool), 0x5000, 0).astype(np.uint16)
+
+    def plant(dataset: Dataset) -> None:
+        dataset.PixelData = drawn.tobytes()
+        dataset.BitsStored, dataset.HighBit = 12, 11
+        dataset.PixelRepresentation = int(signed)
+        dataset.add_new(0x60000102, "US", 14)
+        dataset.add_new(0x60000100, "US", 16)
+
+    dataset, report = run(with_elements(sample(), plant))
+    cells = np.frombuffer(dataset.PixelData, np.int16).reshape(8, 8)
+    assert np.array_equal(cells, values)
+    assert report.actions["PixelData.overlay in unused bits", "X"] == 1
+    assert 0x60000102 not in dataset
+
+
 def test_structured_content() -> None:
     name = Dataset()
     name.ValueType, name.PersonName = "PNAME", f"{CANARY}^X"

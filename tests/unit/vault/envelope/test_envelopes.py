@@ -202,3 +202,10 @@ def test_overhead_is_small() -> None:
 def test_keys_do_not_show_in_repr() -> None:
     for pair in [*PAIRS.values(), *OTHERS.values()]:
         assert pair.private.unsafe_private_bytes().hex()[:16] not in repr(pair.private)
+
+
+@given(st.binary(max_size=200), st.integers(0, 255))
+@settings(deadline=None)
+def test_nothing_but_the_refusal_leaves_the_parser(tail: bytes, suite: int) -> None:
+    for start in (b"", b"SLEV\x01\x00", b"SLEV\x01\x00" + bytes([suite, 12]) + bytes(16)):
+        refused(start + tail, HYBRID, RSA, ARCHIVE, accept=set(Suite))
