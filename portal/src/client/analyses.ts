@@ -105,7 +105,7 @@ export class Analyses {
       const inputs = await this.#inputs(id, model);
       tickets = await this.#submitAll(id, model, inputs);
     }
-    const timings: Record<string, number> = { ...run.timingsMs };
+    const timings: Record<string, number> = { ...this.#worklist.find(id)?.run?.timingsMs };
     const findings = [];
     const receipts = [];
     for (const ticket of tickets) {

@@ -30,8 +30,9 @@ export async function reportPdf(study: Study, run: Run, image: ImageData | null)
   const left = 56;
   let y = 60;
   const line = (text: string, points = 10, colour: readonly number[] = INK, bold = false): void => {
+    y += points * 0.55;
     page.text(left, y, text, points, colour, bold);
-    y += points * 1.55;
+    y += points;
   };
   line(texts.report.title, 20, INK, true);
   line(fill(texts.report.made, { time: new Date().toLocaleString() }), 9, QUIET);
@@ -84,7 +85,8 @@ export async function reportPdf(study: Study, run: Run, image: ImageData | null)
   page.text(left, y, `${texts.result.receipt}: ${texts.result.verified}`, 9, INK, true);
   y += 14;
   for (const [field, label] of Object.entries(texts.result.statement)) {
-    const value = String(receipt[field as keyof typeof receipt]);
+    const time = new Date(1000 * receipt.serviceTime).toISOString();
+    const value = field === "serviceTime" ? time : String(receipt[field as keyof typeof receipt]);
     page.text(left, y, label, 7.5, QUIET);
     page.text(left + 110, y, value, 7.5, INK);
     y += 10.5;
