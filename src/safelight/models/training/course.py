@@ -213,9 +213,13 @@ class Course:
             group["lr"] = recipe.learning_rate * one_cycle(self.progress.done)
         self.optimiser.step()
         self.steps_done += 1
-        done = self.steps_done
-        _average_into(self.average, self.network, min(recipe.average_decay, done / (done + 9)))
+        self._average()
         return float(loss.detach())
+
+    def _average(self) -> None:
+        done = self.steps_done
+        decay = min(self.recipe.average_decay, done / (done + 9))
+        _average_into(self.average, self.network, decay)
 
     def _epoch(self) -> float:
         self.network.train()

@@ -29,17 +29,25 @@ from safelight.models.datasets.dataset import Dataset
 from safelight.models.training.architectures import Architecture, Network
 from safelight.models.training.augmentation import Augmentation
 from safelight.models.training.candidates import Candidate, candidates
-from safelight.models.training.config import Config, NetworkConfig
+from safelight.models.training.config import Config, NetworkConfig, TrainingConfig
 from safelight.models.training.course import Course, Material, Progress, predict
 from safelight.models.training.objective import Objective
 from safelight.models.training.pixels import Normalisation, pixels
 from safelight.models.training.plan import Plan, default_threads, make_plan, make_teacher
+from safelight.models.training.private_course import Budget, PrivateCourse, budget_of
+from safelight.models.training.private_plan import (
+    make_private_plan,
+    private_candidate,
+    private_material,
+)
 from safelight.models.training.profiles import profile
 from safelight.models.training.run_folder import RunFolder
 from safelight.models.training.source import open_dataset
 from safelight.models.training.trial_compilation import Chosen, first_that_compiles
 from safelight.models.training.unknown_kind import flips_found_harmless
 from safelight.models.training.watching import Silence, Watch
+
+_FEW_WEIGHTS = ("small", "fast", "logistic")
 
 COMPILING_AGAIN = 0.6
 """Of the time of the first compilation: the second has its packing recorded."""
@@ -77,6 +85,7 @@ class Run:
         students: One a seed.
         teacher_auc: Validation AUC of the teacher; None without one.
         seconds: Wall-clock time so far.
+        privacy: ε and δ spent; None without differential privacy.
     """
 
     config: Config
@@ -87,6 +96,7 @@ class Run:
     students: tuple[Student, ...]
     teacher_auc: float | None
     seconds: float
+    privacy: Budget | None = None
 
     @property
     def best(self) -> Student:
@@ -112,13 +122,14 @@ def run_training(config: Config, output: Path, watch: Watch | None = None) -> Ru
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     dataset = open_dataset(config.data, watch)
-    material = material_of(dataset)
+    private = config.training.dp_epsilon > 0
+    material = private_material(dataset) if private else material_of(dataset)
     folder = RunFolder(output, config, dataset)
     watch.say(_described(dataset))
     compile_start = time.monotonic()
     chosen = folder.chosen(
         lambda: first_that_compiles(
-            wanted(config.network, dataset, material),
+            wanted(config.network, dataset, material, private=private),
             material.normalisation,
             material.objective,
             max_n=config.network.max_n,
@@ -129,8 +140,9 @@ def run_training(config: Config, output: Path, watch: Watch | None = None) -> Ru
     watch.say(f"network {chosen.candidate.name!r} compiles ({compile_s:.0f} s)")
     total = config.training.minutes * 60 if config.training.minutes > 0 else float("inf")
     left = total - (time.monotonic() - start) - COMPILING_AGAIN * compile_s
+    make = make_private_plan if private else make_plan
     plan = folder.plan(
-        lambda: make_plan(
+        lambda: make(
             chosen.candidate.architecture,
             material,
             config.training,
@@ -140,16 +152,23 @@ def run_training(config: Config, output: Path, watch: Watch | None = None) -> Ru
     )
     watch.say(_planned(plan, len(material.images)))
     teachers = _teachers(plan, material, folder, watch)
-    students = tuple(
-        _student(chosen.candidate.architecture, plan, seed, material, teachers, folder, watch)
-        for seed in plan.seeds
-    )
+    privacy = None
+    if private:
+        student, privacy = train_private(
+            config.training, chosen.candidate.architecture, plan, material, folder, watch
+        )
+        students: tuple[Student, ...] = (student,)
+    else:
+        students = tuple(
+            _student(chosen.candidate.architecture, plan, seed, material, teachers, folder, watch)
+            for seed in plan.seeds
+        )
     teacher_auc = None
     if teachers is not None:
         answers = _ensemble_logits(teachers, material)
         teacher_auc = material.objective.auc(material.val_labels.numpy(), answers)
     spent = time.monotonic() - start
-    return Run(config, dataset, material, chosen, plan, students, teacher_auc, spent)
+    return Run(config, dataset, material, chosen, plan, students, teacher_auc, spent, privacy)
 
 
 def material_of(dataset: Dataset) -> Material:
@@ -166,15 +185,21 @@ def material_of(dataset: Dataset) -> Material:
     )
 
 
-def wanted(config: NetworkConfig, dataset: Dataset, material: Material) -> list[Candidate]:
+def wanted(
+    config: NetworkConfig, dataset: Dataset, material: Material, *, private: bool = False
+) -> list[Candidate]:
     """The networks to try, in order."""
     shape, outputs = tuple(material.images.shape[1:]), dataset.about.logits
     if config.kind in ("layers", "residual", "mlp"):
         hidden = config.hidden() if config.kind == "layers" else _named(config.kind)
         made = Architecture(shape, hidden, outputs, config.dropout, config.average)
         made.widths()
-        return [Candidate(config.kind, made)]
+        asked = Candidate(config.kind, made)
+        return [private_candidate(asked) if private else asked]
     found = list(candidates(shape, outputs))
+    if private:
+        # noise grows with the number of weights: the narrow networks lose the least
+        found = [private_candidate(c) for c in found if c.name in _FEW_WEIGHTS]
     return found if config.kind == "auto" else [c for c in found if c.name == config.kind]
 
 
@@ -189,6 +214,8 @@ def _named(kind: str) -> Any:
 def _augmentation(config: Config, material: Material, seconds: float, watch: Watch) -> Augmentation:
     about = material.objective.about
     found = profile(about.kind, len(material.images))
+    if config.training.dp_epsilon > 0:
+        return found  # to ask a network about flips would cost privacy
     if not about.kind and not config.augmentation and material.images.dim() == 4:
         found = flips_found_harmless(found, material, seconds, watch)
     try:
@@ -244,6 +271,14 @@ def _student(
         checkpoint=folder.checkpoint(f"seed-{seed}"),
     )
     progress = course.run(_epochs(watch, f"seed {seed}"), seconds=plan.student_seconds)
+    return judged(course, progress, seed, plan, material, watch)
+
+
+def judged(
+    course: Course, progress: Progress, seed: int, plan: Plan, material: Material, watch: Watch
+) -> Student:
+    """What validation says of a finished course."""
+    objective = material.objective
     network = course.average.eval()
     assert isinstance(network, Network)
     labels = material.val_labels.numpy()
@@ -276,6 +311,28 @@ def changed_copies(
 def _ensemble_logits(teachers: list[nn.Module], material: Material) -> NDArray[np.float64]:
     logits = [predict(t, material.val_images, material.normalisation) for t in teachers]
     return np.asarray(np.mean(logits, axis=0))
+
+
+def train_private(
+    config: TrainingConfig,
+    architecture: Architecture,
+    plan: Plan,
+    material: Material,
+    folder: RunFolder,
+    watch: Watch,
+) -> tuple[Student, Budget]:
+    """The one student of a private run, and what it spent."""
+    (seed,) = plan.seeds
+    budget = budget_of(config.dp_epsilon, config.dp_delta, len(material.images))
+    torch.manual_seed(seed)
+    course = PrivateCourse(
+        Network(architecture), material, plan.recipe, seed=seed, budget=budget,
+        checkpoint=folder.checkpoint(f"seed-{seed}"),
+    )  # fmt: skip
+    progress = course.run(_epochs(watch, f"private, seed {seed}"), seconds=plan.student_seconds)
+    spent = Budget(course.epsilon_spent, budget.delta)
+    watch.say(f"differential privacy: ε = {spent.epsilon:.2f}, δ = {spent.delta:.1e}")
+    return judged(course, progress, seed, plan, material, watch), spent
 
 
 def _epochs(watch: Watch, what: str) -> Callable[[int, int, float, float], None]:

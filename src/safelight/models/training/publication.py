@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,7 @@ def describe(
             "seeds": [each.seed for each in run.students],
             "epochs": [each.progress.epoch for each in run.students],
             "images": len(material.images),
+            "privacy": None if run.privacy is None else asdict(run.privacy),
             "plan": run.plan.to_json(),
             "validation": {
                 "n": len(labels),
@@ -181,7 +182,9 @@ def _calibration_batches(run: Run) -> list[torch.Tensor]:
     """Normalised training images (spread over the set), validation images, changed copies."""
     material = run.material
     step = max(1, len(material.images) // MOST_CALIBRATED)
-    images = [material.images[::step], material.val_images]
+    # a range would tell of the training image that reached it
+    learned = [] if run.privacy is not None else [material.images[::step]]
+    images = [*learned, material.val_images]
     images += changed_copies(material.val_images[:MOST_CALIBRATED], run.plan.recipe.augmentation)
     return [
         material.normalisation(brightness(part)) for each in images for part in each.split(1024)

@@ -84,16 +84,26 @@ def _is_binary(outputs: Mapping[str, Any]) -> bool:
 
 def _made(training: Mapping[str, Any], taught: bool) -> str:
     epochs = ", ".join(map(str, training["epochs"]))
+    norm = "" if training.get("privacy") else " after batch norm"
     text = (
-        f"Network {training['network']!r} with one quadratic a channel after batch norm, trained "
+        f"Network {training['network']!r} with one quadratic a channel{norm}, trained "
         f"on {training['images']} images, seeds {', '.join(map(str, training['seeds']))} for "
         f"{epochs} epochs"
     )
     text += ", distilled from residual ReLU networks trained on the same images." if taught else "."
     chosen = (
-        f" Seed {training['seed']} has the least validation loss; ranges come from training and "
-        "validation images, the temperature from validation."
+        f" Seed {training['seed']} has the least validation loss; ranges come from "
+        + ("" if training.get("privacy") else "training and ")
+        + "validation images, the temperature from validation."
     )
+    privacy = training.get("privacy")
+    if privacy:
+        chosen += (
+            f" Trained with differential privacy: ε = {privacy['epsilon']:.2f}, "
+            f"δ = {privacy['delta']:.1e} for adding or leaving out one training image (not one "
+            "patient). Validation images chose the epoch, ranges and temperature and are not "
+            "protected."
+        )
     refused = "".join(f" {reason[0].upper()}{reason[1:]}." for reason in training["refused"])
     return text + chosen + refused
 
