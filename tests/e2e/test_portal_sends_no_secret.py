@@ -83,6 +83,10 @@ def test_portal_sends_neither_key_nor_image(
         tab.wait_for_result()
         tab.report()
         keys = load_key_file(tab.export_key(tmp_path, "for the search"), "for the search")
+        # the exported file is the Python client's, and its key works there
+        slots = np.linspace(-1, 1, keys.parameters.slots)
+        again = keys.decrypt(keys.encrypt(slots, scale=2.0**26))
+        assert np.abs(again - slots).max() < 1e-2
         _, compiled = compiled_model(FAST)
         values = load_inputs(compiled.signature, [path])[0][1]
 
