@@ -11,13 +11,11 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from safelight.errors import ArchiveError, InputError
 from safelight.imaging.deidentification import (
     DeidentificationOptions,
-    DeidentificationReport,
     IdentifierKey,
 )
 from safelight.vault.archive.content_check import checked_content
@@ -26,40 +24,13 @@ from safelight.vault.archive.keyring import Keyring, keyring_stamp
 from safelight.vault.archive.object_store import ObjectStore
 from safelight.vault.archive.preparation import prepare
 from safelight.vault.archive.record import Record, open_record, seal_record
+from safelight.vault.archive.stored_object import PutResult, StoredObject
 from safelight.vault.envelope.sealing import seal_bytes
 from safelight.vault.envelope.suites import Suite
 
 Permit = Callable[[str, str], None]
 """Asked before an operation with its name (``put``, ``get``, ``list``, ``delete``) and the study's
 UID, empty where there is none; raises to forbid it."""
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """An object of the archive.
-
-    Args:
-        id: 64 hex digits.
-        record: What the index keeps of it.
-    """
-
-    id: str
-    record: Record
-
-
-@dataclass(frozen=True)
-class PutResult:
-    """What a put did.
-
-    Args:
-        stored: The object.
-        is_new: False if the same content was there already.
-        report: Of the de-identification.
-    """
-
-    stored: StoredObject
-    is_new: bool
-    report: DeidentificationReport
 
 
 class Archive:
