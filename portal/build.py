@@ -51,7 +51,7 @@ def main() -> int:
         return 0 if run("node_modules/vitest/vitest.mjs", "run") else 2
     if not run("node_modules/typescript/bin/tsc", "--noEmit"):
         return 2
-    if not run("node_modules/vite/bin/vite.js", "build", "--logLevel", "warn"):
+    if not run("node_modules/vite/bin/vite.js", "build", "--logLevel", "error"):
         return 2
     (TARGET / "licences.txt").write_text(licences(), encoding="utf-8")
     STAMP.write_text(digest)
