@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from safelight.ckks.ciphertext import KeyRequirements
 from safelight.ckks.parameters import Parameters
-from safelight.errors import MisbehavingServiceError, ParameterError, WireError
+from safelight.errors import InputError, MisbehavingServiceError, ParameterError, WireError
 
 RELINEARIZATION = "relinearization"
 
@@ -126,7 +126,16 @@ def model_names(document: dict[str, Any]) -> list[str]:
 
 
 def model_info(document: dict[str, Any]) -> ModelInfo:
-    """The answer of ``GET /v1/models/{name}``."""
+    """The answer of ``GET /v1/models/{name}``.
+
+    Raises:
+        InputError: The model is not served on ciphertext.
+    """
+    if "homomorphic" not in document.get("levels", ("homomorphic",)):
+        raise InputError(
+            "this model is not served at the level homomorphic",
+            hint="at the level envelope the service sees the image: ask for it, if you accept that",
+        )
     described = document["parameters"]
     parameters = Parameters(
         _integer(described["n"]), tuple(_integer(prime) for prime in described["primes"])

@@ -294,6 +294,11 @@ def test_a_client_refuses_what_it_did_not_ask_for(
 ) -> None:
     with pytest.raises(InputError, match="not served at the level envelope"):
         client.model(HIGH)
+    with (
+        Client(service.url, add_client(service.data, "hasty")) as homomorphic,
+        pytest.raises(InputError, match="not served at the level homomorphic"),
+    ):
+        homomorphic.model("dense-8")
     with pytest.raises(RecordError):
         client.infer("dense-8", IMAGES)  # three, where two go
     with pytest.raises(RecordError):
