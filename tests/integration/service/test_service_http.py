@@ -57,12 +57,12 @@ def answer_of(service: ServiceProcess, request: bytes) -> bytes:
     "request_bytes",
     [
         b"NONSENSE\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /v1/models HTTP/9.9\r\n\r\n",
         b"GET /v1/health HTTP/1.1\r\n\r\n",  # without Host
         b"GET /v1/health HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n",
         b"GET /v1/health HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
+        b"GET /v1/models HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
     ],
 )
 def test_what_is_not_http_is_refused(service: ServiceProcess, request_bytes: bytes) -> None:
