@@ -9,6 +9,7 @@ from typing import Any
 
 from safelight.cli.console import print_json
 from safelight.cli.public_part_text import public_part_lines
+from safelight.client.diagnosis import LEVEL
 from safelight.imaging import Preprocessing
 from safelight.imaging.public_part import PublicPart
 from safelight.models.registry import TrainedModel, compiled_model, load_model, model_names
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
             print_json({"models": [_summary(model) for model in found]})
             return 0
         for model in found:
-            sys.stdout.write(f"{model.name:28} {model.meaning.title}\n")
+            sys.stdout.write(f"{model.name:28} {LEVEL:12} {model.meaning.title}\n")
             sys.stdout.write(public_part_lines(_public_parts(model)))
         return 0
     model = load_model(arguments.name)
@@ -58,6 +59,8 @@ def _summary(model: TrainedModel) -> dict[str, Any]:
     return {
         "name": model.name,
         "version": model.meaning.version,
+        # at others only where an operator lowers a model's minimum
+        "level": LEVEL,
         "title": model.meaning.title,
         "input_shape": list(model.graph.input_shape),
         "classes": list(model.meaning.outputs.classes),
