@@ -27,7 +27,7 @@ MOST_STEPS = 9000
 """Of one student: beyond it validation hardly moves on sets of thousands of images."""
 MOST_EPOCHS = 400
 LEAST_EPOCHS = 4
-_LEAST_STEPS_A_SEED = 2500
+_LEAST_STEPS_A_SEED = 4500
 _MEASURED_STEPS = 6
 _SPARE = 0.92  # of the time: evaluations, copies of weights, a busy machine
 
