@@ -174,8 +174,9 @@ def entry_name(folder: Path) -> str:
 def _compiler_digest() -> bytes:
     spec = importlib.util.find_spec("safelight")
     assert spec is not None
-    assert spec.submodule_search_locations is not None
-    root = Path(next(iter(spec.submodule_search_locations)))
+    assert spec.origin is not None
+    # not its search locations: an editable installation lists the folder of the native module first
+    root = Path(spec.origin).parent
     digest = hashlib.sha256()
     for part in _COMPILER:
         files = sorted((root / part).glob("*.py")) if (root / part).is_dir() else [root / part]
