@@ -19,15 +19,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from safelight.errors import AuditError, AuditTamperedError
+from safelight.errors import AuditError
 from safelight.vault.audit.checkpoint import Checkpoint, VerifierKey, key_of
 from safelight.vault.audit.entry import AuditEvent, SealedEntry, seal_entry
 from safelight.vault.audit.log_folder import ENTRIES, HASHES, OFFSET, OFFSETS, SALTS, LogFolder
-from safelight.vault.audit.merkle import EMPTY_ROOT, Frontier, leaf_hash
+from safelight.vault.audit.merkle import Frontier, leaf_hash
 from safelight.vault.audit.records import encode_record
-from safelight.vault.audit.recovery import recover
+from safelight.vault.audit.recovery import first_checkpoint, recover
 
 CHECKPOINT_INTERVAL_S = 1.0
 # Entries of one write: a bound on memory, far above what waits in practice.
@@ -64,7 +62,7 @@ class AuditLog:
             self._lock = _locked(folder / "lock")
             try:
                 self._name, self._key = self._folder.signing_key()
-                checkpoint = _first_checkpoint(self._folder, self._name, self._key)
+                checkpoint = first_checkpoint(self._folder, self._name, self._key)
                 state = recover(self._folder, checkpoint, sync=sync)
             except BaseException:
                 self._lock.close()
@@ -231,19 +229,6 @@ class _Waiting:
         self.told = threading.Event()
         self.first = -1
         self.failure: AuditError | None = None
-
-
-def _first_checkpoint(folder: LogFolder, name: str, key: Ed25519PrivateKey) -> Checkpoint:
-    """The last checkpoint, or that of the empty log where the folder is new."""
-    path = folder.file("checkpoint")
-    entries = folder.file(ENTRIES)
-    if not path.exists():
-        if entries.exists() and entries.stat().st_size > 0:
-            raise AuditTamperedError(
-                "the log has entries and no checkpoint", hint="restore its folder from a backup"
-            )
-        folder.write_checkpoint(Checkpoint(name, 0, EMPTY_ROOT), key)
-    return folder.checkpoint(key_of(name, key))
 
 
 def _locked(path: Path) -> BinaryIO:

@@ -12,9 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from safelight.errors import AuditTamperedError
 from safelight.vault.audit.appending import GrowingFiles
-from safelight.vault.audit.checkpoint import Checkpoint
+from safelight.vault.audit.checkpoint import Checkpoint, key_of
 from safelight.vault.audit.entry import SALT_BYTES, read_entry
 from safelight.vault.audit.log_folder import (
     ENTRIES,
@@ -26,7 +28,14 @@ from safelight.vault.audit.log_folder import (
     StoredHashes,
     entry_start,
 )
-from safelight.vault.audit.merkle import HASH_BYTES, Frontier, leaf_hash, root_hash, stored_count
+from safelight.vault.audit.merkle import (
+    EMPTY_ROOT,
+    HASH_BYTES,
+    Frontier,
+    leaf_hash,
+    root_hash,
+    stored_count,
+)
 from safelight.vault.audit.records import FILE_START, whole_records
 
 _HINT = "keep a copy of the folder as it is, and look into it with `safelight audit verify`"
@@ -49,6 +58,19 @@ class Recovered:
     end: int
     last_time_ms: int
     torn_bytes: int
+
+
+def first_checkpoint(folder: LogFolder, name: str, key: Ed25519PrivateKey) -> Checkpoint:
+    """The last checkpoint, or that of the empty log where the folder is new."""
+    path = folder.file("checkpoint")
+    entries = folder.file(ENTRIES)
+    if not path.exists():
+        if entries.exists() and entries.stat().st_size > 0:
+            raise AuditTamperedError(
+                "the log has entries and no checkpoint", hint="restore its folder from a backup"
+            )
+        folder.write_checkpoint(Checkpoint(name, 0, EMPTY_ROOT), key)
+    return folder.checkpoint(key_of(name, key))
 
 
 def recover(folder: LogFolder, checkpoint: Checkpoint, *, sync: bool) -> Recovered:
