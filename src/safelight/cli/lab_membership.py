@@ -7,7 +7,8 @@ import argparse
 from safelight.cli.console import watcher
 from safelight.cli.lab_output import add_output_arguments, prepare_output, show
 from safelight.lab.membership_page import write_membership_page
-from safelight.lab.membership_run import MembershipRow, membership_rows
+from safelight.lab.membership_row import MembershipRow
+from safelight.lab.membership_run import membership_rows
 from safelight.models.registry import load_model
 
 

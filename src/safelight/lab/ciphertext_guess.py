@@ -16,46 +16,27 @@ BoolArray = NDArray[np.bool_]
 _RIDGE = 10.0
 
 
-def guess_from_ciphertext(
-    model: TrainedModel,
-    inputs: FloatArray,
-    labels: BoolArray,
-    *,
-    seed: int = 0,
-    progress: Callable[[int, int], None] = lambda *_: None,
-) -> tuple[FloatArray, BoolArray]:
-    """Scores of a classifier that learned a label from half of the requests, on the other half.
-
-    Args:
-        model: Whose client encrypts.
-        inputs: ``[n, *input_shape]``, each encrypted as the client would.
-        labels: What the attacker wants to know (membership, diagnosis), ``[n]``.
-        seed: Of the split; keys are fresh.
-        progress: Told of (done, total).
-
-    Returns:
-        Scores and labels of the second half.
-    """
-    return trained_guess(ciphertext_features(model, inputs, progress), labels, seed=seed)
-
-
-def trained_guess(
-    table: FloatArray, labels: BoolArray, *, seed: int = 0
-) -> tuple[FloatArray, BoolArray]:
-    """Ridge regression on half of the messages' features, judged on the other half.
+def trained_guess(table: FloatArray, labels: BoolArray, *, seed: int = 0) -> FloatArray:
+    """Scores of ridge regression that learned a label from the other half of the messages.
 
     Args:
         table: `byte_features` of each message, ``[n, features]``.
-        labels: ``[n]``.
-        seed: Of the split.
+        labels: What the attacker wants to know (membership, diagnosis), ``[n]``.
+        seed: Of the halves, which hold as many of each label.
+
+    Returns:
+        Scores of all messages; each was judged by a classifier that had not seen it.
     """
     order = np.random.default_rng(seed).permutation(len(table))
-    learn, judge = np.split(order, [len(order) // 2])
-    mean, spread = table[learn].mean(axis=0), table[learn].std(axis=0) + 1e-9
-    table = (table - mean) / spread
-    truth = np.where(labels[learn], 1.0, -1.0)
-    gram = table[learn] @ table[learn].T + _RIDGE * np.eye(len(learn))
-    return table[judge] @ table[learn].T @ np.linalg.solve(gram, truth), labels[judge]
+    ranked = order[np.argsort(labels[order], kind="stable")]
+    scores = np.empty(len(table))
+    for learn, judge in ((ranked[::2], ranked[1::2]), (ranked[1::2], ranked[::2])):
+        mean, spread = table[learn].mean(axis=0), table[learn].std(axis=0) + 1e-9
+        known, asked = (table[learn] - mean) / spread, (table[judge] - mean) / spread
+        truth = np.where(labels[learn], 1.0, -1.0)
+        gram = known @ known.T + _RIDGE * np.eye(len(learn))
+        scores[judge] = asked @ known.T @ np.linalg.solve(gram, truth - truth.mean())
+    return scores
 
 
 def ciphertext_features(

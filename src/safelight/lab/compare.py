@@ -28,12 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import InputError, ServiceFailedError
-from safelight.lab import obfuscation_attacks
 from safelight.lab.ciphertext_guess import trained_guess
 from safelight.lab.compare_channels import KEY_BYTES, SYMMETRIC, AesRsa
 from safelight.lab.compare_process import PHASES
 from safelight.lab.extras import extra
 from safelight.lab.inversion import trained_inversion
+from safelight.lab.jigsaw import jigsaw
 from safelight.lab.membership import attack_success
 from safelight.lab.picture_similarity import structural_similarity
 from safelight.models.data_source import dataset_titled
@@ -311,7 +311,7 @@ def _membership(
     of_true_class = np.where(labels == 1, answers, 1 - answers)
     answered = attack_success(of_true_class, members)
     from_answers = (answered.auc, answered.auc_low, answered.auc_high)
-    guessed = attack_success(*trained_guess(measured["features"][job.tests :], members))
+    guessed = attack_success(trained_guess(measured["features"][job.tests :], members), members)
     from_messages = (guessed.auc, guessed.auc_low, guessed.auc_high)
     sees = SEES_IMAGES[method]
     # the answers of the obfuscated method come in clear, although its images do not
@@ -328,7 +328,7 @@ def _inversion(
     """Mean SSIM of the best picture for the two onlookers."""
     truth = job.images[: min(_SHOWN_SSIM, job.tests)]
     if method == "obfuscated":
-        found = obfuscation_attacks.jigsaw(images[: job.tests], job.public, DEFAULT_BLOCK)
+        found = jigsaw(images[: job.tests], job.public, DEFAULT_BLOCK)
         drawn = found.reconstruct(images[: len(truth)])
     else:
         # learned from members' messages, whose images the attacker is given

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from safelight.ckks.parameters import Parameters
 from safelight.errors import InputError
 from safelight.lab import obfuscation_attacks as attacks
+from safelight.lab.jigsaw import jigsaw
 from safelight.lab.picture_similarity import (
     HASH_BITS,
     peak_signal_to_noise_db,
@@ -233,7 +234,7 @@ def _attacked(
     for count in _JIGSAW_SEEN:
         if count > len(seen):
             break
-        found = attacks.jigsaw(seen[:count], reference, DEFAULT_BLOCK).reconstruct(seen[:half])
+        found = jigsaw(seen[:count], reference, DEFAULT_BLOCK).reconstruct(seen[:half])
         knows = f"{count} obfuscated images, public images of the kind"
         yield _scored("jigsaw by statistics", knows, targets, found)
         pictures[f"jigsaw, {count} seen"] = found[:shown]
@@ -244,7 +245,9 @@ def _attacked(
         yield _scored("trained reconstruction", f"{count} pairs", targets, found)
         pictures[f"trained, {count} pairs"] = found[:shown]
     for count in _KNOWN_PAIRS:
-        found = attacks.known_pairs(known[:count], known_seen[:count]).reconstruct(seen[:half])
+        found = attacks.known_pairs(known[:count], known_seen[:count], DEFAULT_BLOCK).reconstruct(
+            seen[:half]
+        )
         yield _scored("known plaintext", f"{count} pairs", targets, found)
         pictures[f"known plaintext, {count} pairs"] = found[:shown]
 

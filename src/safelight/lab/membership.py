@@ -11,7 +11,6 @@ high-power membership inference attacks", equation 2 and appendix B (RMIA).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +26,10 @@ _OFFLINE_SHARE = 0.3
 """RMIA offline: how the mean over models without a record is scaled up (the paper's ``a``)."""
 FALSE_POSITIVE_RATES = (0.01, 0.001)
 FEWEST_EACH = 50
-"""Members and non-members: with fewer, no rate of 1 % can be told from 0 or 4 %."""
+"""Members and non-members: with fewer, an AUC's interval is wider than any finding."""
+_FEWEST_FALSE = 5
+"""A true-positive rate is given where its false-positive rate stands for so many records."""
+_STEADYING = 4  # as many models as the common spread counts for in a record's own
 
 
 def logit(probability: FloatArray) -> FloatArray:
@@ -111,12 +113,10 @@ def _moments(values: FloatArray, chosen: BoolArray) -> tuple[FloatArray, FloatAr
         )
     mean = np.where(chosen, values, 0).sum(axis=0) / counts
     squares = np.where(chosen, (values - mean) ** 2, 0)
-    # few models: one spread for all records is steadier than one each (section VI-C)
-    spread = (
-        np.sqrt(squares.sum(axis=0) / np.maximum(counts - 1, 1))
-        if counts.min() >= 32
-        else np.full(mean.shape, math.sqrt(squares.sum() / max(int((counts - 1).sum()), 1)))
-    )
+    # a record's own spread, steadied by that of all records where models are few (section VI-C
+    # switches from one to the other; a weighted mean of both loses less)
+    common = float(squares.sum()) / max(int((counts - 1).sum()), 1)
+    spread = np.sqrt((squares.sum(axis=0) + _STEADYING * common) / (counts - 1 + _STEADYING))
     return mean, np.maximum(spread, 1e-6)
 
 
@@ -132,8 +132,9 @@ class AttackSuccess:
         auc: Area under the ROC curve, 0.5 at chance.
         auc_low: Lower end of its 95 % interval.
         auc_high: Upper end.
-        balanced_accuracy: At the best threshold, which the attacker does not know: an upper bound.
-        true_positive_rates: At false-positive rates of `FALSE_POSITIVE_RATES`.
+        balanced_accuracy: At the threshold that is best on the other half of the records.
+        true_positive_rates: At false-positive rates of `FALSE_POSITIVE_RATES`; None where there
+            are too few non-members to tell (5 false positives are needed).
         true_positive_lows: Lower ends of 95 % intervals over resampled records.
         true_positive_highs: Upper ends.
         members: How many.
@@ -144,9 +145,9 @@ class AttackSuccess:
     auc_low: float
     auc_high: float
     balanced_accuracy: float
-    true_positive_rates: tuple[float, ...]
-    true_positive_lows: tuple[float, ...]
-    true_positive_highs: tuple[float, ...]
+    true_positive_rates: tuple[float | None, ...]
+    true_positive_lows: tuple[float | None, ...]
+    true_positive_highs: tuple[float | None, ...]
     members: int
     others: int
 
@@ -157,45 +158,67 @@ class AttackSuccess:
 
 
 def attack_success(
-    scores: FloatArray, members: BoolArray, *, seed: int = 0, resamples: int = 500
+    scores: FloatArray,
+    members: BoolArray,
+    *,
+    records: NDArray[np.int64] | None = None,
+    seed: int = 0,
+    resamples: int = 400,
 ) -> AttackSuccess:
     """Rates of an attack with 95 % intervals from resampled records.
 
     Args:
-        scores: Larger for "member", ``[records]``.
-        members: The truth, ``[records]``.
+        scores: Larger for "member", ``[questions]``.
+        members: The truth, ``[questions]``.
+        records: Which record each question is about, where several networks are asked about the
+            same ones: a record is drawn with all its questions, for they are not independent.
         seed: Of the resampling.
         resamples: How many.
 
     Raises:
         InputError: Fewer than 50 members or non-members.
     """
-    inside, outside = scores[members], scores[~members]
-    if min(len(inside), len(outside)) < FEWEST_EACH:
+    inside, outside = int(members.sum()), int((~members).sum())
+    if min(inside, outside) < FEWEST_EACH:
         raise InputError(
-            f"{len(inside)} members and {len(outside)} others are too few for an interval",
+            f"{inside} members and {outside} others are too few for an interval",
             hint=f"give at least {FEWEST_EACH} of each",
         )
-    rng = np.random.default_rng(seed)
-    drawn = np.array(
-        [
-            _rates(rng.choice(inside, len(inside)), rng.choice(outside, len(outside)))
-            for _ in range(resamples)
-        ]
+    owner = (
+        np.arange(len(scores)) if records is None else np.unique(records, return_inverse=True)[1]
     )
+    rng = np.random.default_rng(seed)
+    drawn = np.array([_rates(*_resampled(scores, members, owner, rng)) for _ in range(resamples)])
     low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
-    rates = _rates(inside, outside)
+    rates = _rates(scores[members], scores[~members])
+    told = [rate * outside >= _FEWEST_FALSE for rate in FALSE_POSITIVE_RATES]
+
+    def shown(values: FloatArray | list[float]) -> tuple[float | None, ...]:
+        return tuple(float(v) if t else None for v, t in zip(values[1:], told, strict=True))
+
     return AttackSuccess(
         auc=rates[0],
         auc_low=float(low[0]),
         auc_high=float(high[0]),
-        balanced_accuracy=_balanced_accuracy(inside, outside),
-        true_positive_rates=tuple(rates[1:]),
-        true_positive_lows=tuple(map(float, low[1:])),
-        true_positive_highs=tuple(map(float, high[1:])),
-        members=len(inside),
-        others=len(outside),
+        balanced_accuracy=_balanced_accuracy(scores, members, owner, rng),
+        true_positive_rates=shown(rates),
+        true_positive_lows=shown(low),
+        true_positive_highs=shown(high),
+        members=inside,
+        others=outside,
     )
+
+
+def _resampled(
+    scores: FloatArray, members: BoolArray, owner: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Members' and others' scores of records drawn with repetition."""
+    while True:
+        times = np.bincount(rng.integers(0, owner.max() + 1, owner.max() + 1), minlength=len(owner))
+        taken = np.repeat(np.arange(len(scores)), times[owner])
+        inside = members[taken]
+        if inside.any() and not inside.all():
+            return scores[taken[inside]], scores[taken[~inside]]
 
 
 def _rates(inside: FloatArray, outside: FloatArray) -> list[float]:
@@ -211,8 +234,24 @@ def _rates(inside: FloatArray, outside: FloatArray) -> list[float]:
     return found
 
 
-def _balanced_accuracy(inside: FloatArray, outside: FloatArray) -> float:
+def _balanced_accuracy(
+    scores: FloatArray, members: BoolArray, owner: NDArray[np.int64], rng: np.random.Generator
+) -> float:
+    """Mean over both halves of the records of what the other half's best threshold gives.
+
+    The best threshold in hindsight would be above 0.5 for pure noise, too.
+    """
+    first = (rng.permutation(owner.max() + 1) % 2 == 0)[owner]
+    found = []
+    for learn in (first, ~first):
+        threshold = _best_threshold(scores[learn & members], scores[learn & ~members])
+        judged = [(scores[~learn & side] >= threshold).mean() for side in (members, ~members)]
+        found.append((judged[0] + 1 - judged[1]) / 2)
+    return float(np.mean(found))
+
+
+def _best_threshold(inside: FloatArray, outside: FloatArray) -> float:
     thresholds = np.unique(np.concatenate([inside, outside]))
     hit = 1 - np.searchsorted(np.sort(inside), thresholds, side="left") / len(inside)
     false = 1 - np.searchsorted(np.sort(outside), thresholds, side="left") / len(outside)
-    return float(((hit + 1 - false) / 2).max())
+    return float(thresholds[(hit - false).argmax()])

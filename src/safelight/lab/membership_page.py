@@ -6,20 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from safelight.client.report_style import CLEAR, ENCRYPTED, WITHOUT, new_figure, tidy
-from safelight.lab.membership_run import MembershipRow
+from safelight.lab.membership_row import MembershipRow
 from safelight.lab.page import Section, write_page
 
 _READING = (
     "The attacker holds a record and asks: was this model trained on it? 0.5 is chance for AUC and "
     "balanced accuracy; the true-positive rate at 1 % false positives tells how many records are "
-    "exposed with near certainty, which is what a patient cares about. 95 % intervals come from "
-    "resampled records.",
+    "exposed with near certainty, which is what a patient cares about (at chance: 0.01). 95 % "
+    "intervals come from resampled records, each with all networks that were asked about it; one "
+    "in twenty misses the truth. A dash: fewer than 5 false positives would be allowed, too few "
+    "to tell. Balanced accuracy: at the threshold that is best on the other half of the records.",
     "Controls: an attack that finds nothing in networks that learned noisy labels by heart is "
-    "broken; one that finds something where nothing was learned is wrong.",
+    "broken; one that finds something where nothing was learned is wrong. 'Trained on neither "
+    "split's records': what is found there is a difference between the splits, not membership, "
+    "and has to be subtracted in the mind from the served model's rows. 'Requests in clear': the "
+    "classifier that fails on ciphertext works where there is something to find.",
     "Encryption hides the record from the service. It does not change what the decrypted answer "
     "tells whoever receives it: with the answers in hand, the rows 'probabilities' hold for "
     "'homomorphic' exactly as for 'plaintext'. What changes is who can look: at 'homomorphic' the "
-    "service and the network see the row 'ciphertext' only.",
+    "service and the network see the rows 'ciphertext' only.",
     "Reference networks are small dense ones, not copies of the served model's recipe: a stronger "
     "attacker would train those. The served model's members are of its training split, the others "
     "of its validation split, which chose among its seeds.",
@@ -32,7 +37,7 @@ def write_membership_page(
     """Writes the page, its figure and results.json; returns the page's path."""
     served = [row for row in rows if row.target == model]
     seen = max((row for row in served if row.sees != "ciphertext"), key=lambda r: r.success.auc)
-    wire = next(row for row in served if row.sees == "ciphertext")
+    wire = next(row for row in served if row.attack == "membership, from bytes")
     return write_page(
         folder,
         title=f"Membership inference against {model}",
@@ -61,7 +66,7 @@ def _range(row: MembershipRow) -> str:
 def _cells(row: MembershipRow) -> list[str]:
     s = row.success
     rates = [
-        f"{rate:.3f} ({low:.2f}–{high:.2f})"
+        "–" if rate is None else f"{rate:.3f} ({low:.3f}–{high:.3f})"
         for rate, low, high in zip(
             s.true_positive_rates, s.true_positive_lows, s.true_positive_highs, strict=True
         )
@@ -84,7 +89,7 @@ def _figure(rows: Sequence[MembershipRow]) -> object:
             fmt="o", color=colour, capsize=3,
         )  # fmt: skip
     axes.axvline(0.5, linestyle="--", color=WITHOUT)
-    axes.set_yticks(range(len(rows)), [f"{r.target}: {r.attack}" for r in rows])
+    axes.set_yticks(range(len(rows)), [f"{r.target}: {r.attack}" for r in rows], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0.3, 1)
     axes.set_title("AUC with 95 % interval; dashed: chance")

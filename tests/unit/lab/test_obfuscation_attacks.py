@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from safelight.lab.obfuscation_attacks import jigsaw, known_pairs, trained_reconstruction
+from safelight.lab.jigsaw import jigsaw
+from safelight.lab.obfuscation_attacks import known_pairs, trained_reconstruction
 from safelight.vault.obfuscation import Obfuscation, new_key
 
 
@@ -20,10 +21,11 @@ def _images(count: int, seed: int) -> np.ndarray:
     return np.array(pictures).astype(np.uint8)
 
 
-def test_a_few_pairs_undo_it() -> None:
+def test_one_pair_undoes_it() -> None:
+    pytest.importorskip("scipy")
     images = _images(30, 0)
     seen = Obfuscation.from_key(new_key(), (16, 16)).apply(images)
-    found = known_pairs(images[:8], seen[:8]).reconstruct(seen)
+    found = known_pairs(images[:1], seen[:1], 4).reconstruct(seen)
     assert (found == images).mean() > 0.99
 
 
@@ -50,6 +52,6 @@ def test_nothing_is_recovered_from_noise() -> None:
     rng = np.random.default_rng(4)
     images = _images(60, 4)
     noise = rng.integers(0, 256, images.shape).astype(np.uint8)
-    found = known_pairs(images[:8], noise[:8]).reconstruct(noise[8:])
+    found = known_pairs(images[:8], noise[:8], 4).reconstruct(noise[8:])
     guess = np.abs(images[:8].mean() - images[8:]).mean()
     assert np.abs(found.astype(float) - images[8:]).mean() > guess
