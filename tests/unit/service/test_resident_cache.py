@@ -73,9 +73,8 @@ def test_room_is_made_before_loading() -> None:
 
 def test_a_load_that_fails_leaves_nothing() -> None:
     cache = ResidentCache(100)
-    with cache.lease() as lease:
-        with pytest.raises(ZeroDivisionError):
-            lease.get(("a",), lambda: 1 // 0, 10)
+    with cache.lease() as lease, pytest.raises(ZeroDivisionError):
+        lease.get(("a",), lambda: 1 // 0, 10)
     assert cache.bytes == 0
     assert load(cache, "a", 10).nbytes == 10
 
