@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 NATIVE_SOURCES := $(shell find native CMakeLists.txt -type f)
 
-.PHONY: demo portal portal-build portal-if-browser test test-all lint types contracts fuzz clean lock
+.PHONY: demo portal portal-build portal-if-browser test test-all lint types contracts fuzz sanitize clean lock
 .DEFAULT_GOAL := demo
 
 $(VENV)/.core: requirements/core.txt requirements/build.txt pyproject.toml $(NATIVE_SOURCES)
@@ -73,6 +73,14 @@ test-all: $(VENV)/.train lint types contracts
 
 fuzz: $(VENV)/.dev
 	SAFELIGHT_FUZZ_SECONDS=$(or $(FUZZ_SECONDS),300) $(BIN)/python -m pytest tests/fuzz
+
+# the evaluator under AddressSanitizer and UndefinedBehaviorSanitizer, its threads under
+# ThreadSanitizer
+sanitize: $(VENV)/.dev
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python native/sanitize.py address,undefined \
+	  tests/unit/native tests/unit/engine/test_engines.py tests/unit/wire/test_wire_packing.py
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python native/sanitize.py thread \
+	  tests/unit/native/test_threads.py tests/unit/native/test_engine.py
 
 lock:
 	for part in core:plot dev:plot,dev,data,access,archive,onnx,import,lab; do \

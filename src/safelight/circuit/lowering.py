@@ -10,7 +10,6 @@ import numpy as np
 from safelight.circuit.checks import rotations_of
 from safelight.circuit.diagonals import plan_diagonals
 from safelight.circuit.layout import Layout
-from safelight.circuit.noise import FOLDED_IMAGES
 from safelight.circuit.normal_form import AffineOp, NormalForm, ProductOp
 from safelight.circuit.packing import (
     Packing,
@@ -189,15 +188,14 @@ class _Lowering:
             total = register if total is None else self._added(total, register, op.name)
         assert total is not None
         folds = tuple(step * self.records for step in fold_rotations(widest, placement.period))
-        # folding after the rescaling is cheaper, before it finer: its rounding is not added up
-        early = op is self.form.ops[-1] or 1 << len(folds) > FOLDED_IMAGES
-        register = self._folded(total, folds if early else (), op.name)
+        # folding after the rescaling is cheaper, before it finer: its rounding is not added up,
+        # and rotations add their noise at the larger scale
+        register = self._folded(total, folds, op.name)
         register, level, scale = self._rescaled(
             register, level, raw_scale, op_scale.rescales, op.name
         )
         if op_scale.rescales:
             scale = 2.0**op_scale.scale_bits
-        register = self._folded(register, () if early else folds, op.name)
         if op.bias.any():
             biased = self._new()
             bias = np.zeros(placement.period)

@@ -8,8 +8,7 @@ Sources of error, in coefficients of the plaintext polynomial and by a factor �
 - encryption: σ = 3.2, in the input at its scale;
 - weights: rounded to integers at their scale, 1/√12 a coefficient, met by every product;
 - rescaling: what is rounded meets a ternary secret with two thirds of N non-zero coefficients;
-- a rotation, of what an affine map reads and of what has been rescaled: digits below q against a
-  special prime P.
+- a rotation of what an affine map reads: digits below q against a special prime P.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ FRESH_SIGMA = 3.2  # SEAL's standard deviation of encryption errors
 # Root mean square of a value whose largest magnitude is 1: activations are rarely near it. Fitted
 # to the shipped models, whose answers decrypt as exactly as predicted within a factor of three.
 TYPICAL_MAGNITUDE = 0.08
-# What is rescaled may then be folded, up to so many images; more are folded before.
-FOLDED_IMAGES = 4
+# Digits of a key switch, of which each adds its error: about as many as a model has levels.
+_TYPICAL_DIGITS = 4
 
 
 class NoiseModel:
@@ -42,7 +41,7 @@ class NoiseModel:
         self._root = math.sqrt(n)
         self._weight_rounding = math.sqrt(n / 12)
         self._rescaling = math.sqrt(n * 2 * n / 3 / 12)
-        self._rotation = FRESH_SIGMA * math.sqrt(n * n / 12)
+        self._rotation = FRESH_SIGMA * math.sqrt(_TYPICAL_DIGITS * n * n / 12)
         self._typical = [TYPICAL_MAGNITUDE * form.input_bound]
         for op in form.ops:
             self._typical.append(
@@ -93,7 +92,7 @@ class NoiseModel:
                 )
             )
         if rescaled_to is not None:
-            squared += FOLDED_IMAGES * (self._rescaling**2 + rotation**2) * 4.0**-rescaled_to
+            squared += self._rescaling**2 * 4.0**-rescaled_to
         return math.sqrt(squared)
 
 

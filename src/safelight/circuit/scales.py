@@ -25,11 +25,13 @@ SPARE_SCALE_BITS = (0, 2, 4, 6)  # the same above the waterline
 # Lowest scale a value may have, so that the rounding of one rescaling stays below about 1e-3.
 WATERLINE_BITS = {4096: 22, 8192: 23, 16384: 24, 32768: 25}
 BEST_WATERLINE_BITS = 38
-# Primes up to here keep a transform's butterflies free of corrections and pack to 48 bits in
-# memory (native/modulus.cpp): 35 ms against 42 for a transform of 16 × 16 diagonals.
+# Primes up to the first keep a transform's butterflies free of corrections (native/modulus.cpp):
+# 35 ms against 42 for a transform of 16 × 16 diagonals. Up to the second keys and diagonals pack to
+# 48 bits in memory, above to 52.
 LAZY_PRIME_BITS = 46
+PACKED_PRIME_BITS = 48
 # Predicted error of the answer above which larger primes are worth their time.
-TOLERABLE_ERROR = 4e-3
+TOLERABLE_ERROR = 1.1e-3
 MAX_RESCALES = 2  # after one operation
 MARGIN_BITS = 2.0  # sign, noise, and inputs somewhat beyond the calibrated range
 # The special prime exceeds the others by this, if it can: key-switching noise shrinks by as much.
@@ -148,7 +150,7 @@ def _best_at_depth(form: NormalForm, n: int, depth: int) -> ScalePlan | None:
     if not any(_search(form, chain, noise, lead) for chain, lead in least):
         return None
     best: ScalePlan | None = None
-    least_rank = (2, 0, 0.0)
+    least_rank = (4, 0, 0.0)
     for chain, special in _chains(n, depth, WEIGHT_BITS[-1]):
         lead = special - chain.prime_bits
         for weight_bits in WEIGHT_BITS:
@@ -156,14 +158,21 @@ def _best_at_depth(form: NormalForm, n: int, depth: int) -> ScalePlan | None:
             if found is None:
                 continue
             op_scales, error = found
-            fine = chain.prime_bits <= LAZY_PRIME_BITS and error < TOLERABLE_ERROR
-            rank = (0, -_early(op_scales), error) if fine else (1, 0, error)
+            rank = _rank(chain.prime_bits, op_scales, error)
             if rank < least_rank:
                 least_rank = rank
                 bits = [chain.first_bits, *[chain.prime_bits] * depth, special]
                 parameters = Parameters.from_bits(n, bits)
                 best = ScalePlan(parameters, chain.prime_bits, chain.waterline, op_scales, error)
     return best
+
+
+def _rank(prime_bits: int, op_scales: tuple[OpScale, ...], error: float) -> tuple[int, int, float]:
+    """Orders plans: of those that are exact enough the fast ones, of the others the exact ones."""
+    if error >= TOLERABLE_ERROR:
+        return 3, 0, error
+    speed = (prime_bits > LAZY_PRIME_BITS) + (prime_bits > PACKED_PRIME_BITS)
+    return speed, -_early(op_scales), error
 
 
 def _chains(
