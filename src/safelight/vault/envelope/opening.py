@@ -98,7 +98,8 @@ def open_stream_unverified(
     """Reads an envelope to its end and writes its plaintext.
 
     ``sink`` gets chunks that are authentic each, but whether the envelope is whole shows only at
-    its end: use nothing of it before this returns. `open_file` and `open_bytes` see to that.
+    its end: use nothing of it before this returns. `open_file` and `open_bytes` see to that. Our
+    own buffer of plaintext is overwritten at the end.
 
     Raises:
         EnvelopeError: it does not open.
@@ -109,8 +110,11 @@ def open_stream_unverified(
     size = 1 << header.chunk_log2
     out = memoryview(bytearray(size + _ROOM_BYTES))
     rest = beginning[start:]
-    for index, (sealed, final) in enumerate(blocks(source, cipher.sealed_bytes(size), rest)):
-        write_all(sink, out[: _open_chunk(header, cipher, (index, final), sealed, out)])
+    try:
+        for index, (sealed, final) in enumerate(blocks(source, cipher.sealed_bytes(size), rest)):
+            write_all(sink, out[: _open_chunk(header, cipher, (index, final), sealed, out)])
+    finally:
+        out[:] = bytes(len(out))
 
 
 def unlock(

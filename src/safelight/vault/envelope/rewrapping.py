@@ -9,7 +9,6 @@ object. Rewrapping ends what a *key* can open from now on.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from safelight.vault.envelope.header_hmac import header_hmac
 from safelight.vault.envelope.key_schedule import bound_data
 from safelight.vault.envelope.keys import PrivateKey, PublicKey
 from safelight.vault.envelope.opening import read_up_to, unlock, unwrap
-from safelight.vault.envelope.sealing import check_recipients, wrap_for
+from safelight.vault.envelope.sealing import check_recipients, wrap_for, write_all
 from safelight.vault.envelope.suites import DEFAULT_ACCEPTED, Suite
 from safelight.vault.envelope.whole_file import whole_file
 
@@ -49,9 +48,10 @@ def rewrap_stream(
     bound = bound_data(header.prefix, context)
     data_key = unwrap(header, keys, bound)
     fresh = replace(header, stanzas=wrap_for(recipients, data_key, bound))
-    sink.write(fresh.authenticated() + header_hmac(fresh, envelope_keys))
-    sink.write(beginning[start:])
-    shutil.copyfileobj(source, sink, _COPY_BYTES)
+    write_all(sink, memoryview(fresh.authenticated() + header_hmac(fresh, envelope_keys)))
+    write_all(sink, memoryview(beginning[start:]))
+    while part := source.read(_COPY_BYTES):
+        write_all(sink, memoryview(part))
 
 
 def rewrap_file(

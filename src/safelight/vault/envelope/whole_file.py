@@ -17,7 +17,8 @@ def whole_file(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
     """A new file under a temporary name; it gets its own when the block ends without an error.
 
     It is on the disk before it has its name. Mode 0600. A name that exists is not taken, unless
-    ``replace``: also not when somebody else takes it meanwhile.
+    ``replace``: also not when somebody else takes it meanwhile, where there are hard links. A
+    process that is killed leaves the temporary file, ``.NAME.….part``, with what it had written.
 
     Raises:
         VaultError: ``path`` exists, or cannot be written.
@@ -27,8 +28,10 @@ def whole_file(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
     temporary = path.with_name(f".{path.name[:100]}.{os.urandom(6).hex()}.part")
     try:
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
+        # buffered, for a raw file may take less than it is given, as on a disk that is almost full
+        with os.fdopen(descriptor, "wb") as file:
             yield file
+            file.flush()
             os.fsync(file.fileno())
         _publish(temporary, path, replace=replace)
         sync_folder(path.parent)

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from envelope_keys import ARCHIVE, ARCHIVE_2, HYBRID, HYBRID_2
 
 from safelight.errors import EnvelopeError, VaultError
-from safelight.vault.envelope import Suite, open_bytes, open_file, rewrap_file, seal_file
+from safelight.vault.envelope import (
+    Suite,
+    open_bytes,
+    open_file,
+    open_stream_unverified,
+    rewrap_file,
+    seal_bytes,
+    seal_file,
+)
+from safelight.vault.envelope.key_file import save_private_key
+from safelight.vault.envelope.public_key_file import save_public_key
 
 
 def names(folder: Path) -> set[str]:
@@ -99,3 +113,51 @@ def test_rewrapping_for_several_and_by_strangers(tmp_path: Path, plain: Path) ->
     for key in (HYBRID, HYBRID_2):
         assert open_bytes(sealed.read_bytes(), [key]) == plain.read_bytes()
     assert names(tmp_path) == {"plain", "sealed"}
+
+
+@contextmanager
+def files_end_at(size: int) -> Iterator[None]:
+    """Files that take so many bytes and no more: the last write that fits in part is cut."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_takes_a_part_of_a_write(tmp_path: Path, plain: Path) -> None:
+    """The system then says how much it took, and only the next write fails."""
+    sealed, suite = tmp_path / "sealed", Suite.ARCHIVE_GCM
+    seal_file(plain, sealed, [ARCHIVE], suite=suite)
+    before = sealed.read_bytes()
+    with files_end_at(700):
+        with pytest.raises(VaultError, match="cannot be written"):
+            save_private_key(HYBRID, tmp_path / "key", "passphrase")
+        with pytest.raises(VaultError, match="cannot be written"):
+            save_public_key(HYBRID.public_key, tmp_path / "key.pub")
+        with pytest.raises(VaultError, match="cannot be written"):
+            rewrap_file(sealed, [ARCHIVE], [ARCHIVE_2], accept={suite})
+    assert sealed.read_bytes() == before
+    assert names(tmp_path) == {"plain", "sealed"}
+
+
+def test_the_buffer_of_plaintext_is_overwritten() -> None:
+    class Sink(io.RawIOBase):
+        """Keeps the buffers that it is given."""
+
+        def __init__(self) -> None:
+            self.views: list[memoryview] = []
+            self.seen = b""
+
+        def write(self, data: object) -> int:
+            assert isinstance(data, memoryview)
+            self.views.append(data)
+            self.seen += bytes(data)
+            return len(data)
+
+    envelope = seal_bytes(b"a pixel" * 100, [HYBRID.public_key])
+    sink = Sink()
+    open_stream_unverified(io.BytesIO(envelope), sink, [HYBRID])  # type: ignore[arg-type]
+    assert sink.seen == b"a pixel" * 100
+    assert not any(map(any, sink.views))
