@@ -18,6 +18,7 @@ from typing import Self
 
 from safelight.errors import ArchiveError, EnvelopeError
 from safelight.vault.envelope.archive_key import ArchiveKey
+from safelight.vault.envelope.inspection import inspect_envelope
 from safelight.vault.envelope.key_schedule import hkdf
 from safelight.vault.envelope.keys import PrivateKey, PublicKey
 from safelight.vault.envelope.opening import open_bytes
@@ -129,6 +130,15 @@ def keyring_stamp(folder: Path) -> bytes:
         ArchiveError: it cannot be read.
     """
     return hashlib.sha256(_read(folder)).digest()
+
+
+def keyring_recipients(folder: Path) -> frozenset[str]:
+    """Key ids of those who can open the keyring, in hex.
+
+    Raises:
+        ArchiveError: it cannot be read.
+    """
+    return frozenset(inspect_envelope(_read(folder)).key_ids)
 
 
 def _read(folder: Path) -> bytes:

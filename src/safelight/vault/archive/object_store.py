@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from safelight.errors import ArchiveError, VaultError
-from safelight.vault.envelope.whole_file import whole_file
+from safelight.vault.envelope.whole_file import sync_folder, whole_file
 
 _SUFFIX = ".slev"
 
@@ -54,11 +54,13 @@ class FolderStore:
         """Whole or not at all."""
         path = self._path(name)
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not path.parent.is_dir():
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                # else a power failure takes a folder, and the object in it, from under its row
+                sync_folder(self._folder)
+                sync_folder(self._folder.parent)
             with whole_file(path, replace=True) as file:
-                view = memoryview(data)
-                while len(view):
-                    view = view[file.write(view) :]
+                file.write(data)
         except VaultError as exc:
             raise ArchiveError(exc.message.replace(path.name, "the object"), hint=exc.hint) from exc
         except OSError as exc:
@@ -77,7 +79,10 @@ class FolderStore:
     def remove(self, name: str) -> None:
         """Removes the file."""
         try:
-            self._path(name).unlink(missing_ok=True)
+            path = self._path(name)
+            if path.exists():
+                path.unlink(missing_ok=True)
+                sync_folder(path.parent)  # what was deleted does not come back
         except OSError as exc:
             raise ArchiveError(f"an object cannot be removed ({exc.strerror})") from exc
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 
 from safelight.errors import ArchiveError
 from safelight.vault.archive.archive import Archive
-from safelight.vault.archive.keyring import save_keyring
+from safelight.vault.archive.keyring import keyring_recipients, save_keyring
 from safelight.vault.archive.record import open_record, seal_record
 from safelight.vault.envelope.inspection import inspect_envelope
 from safelight.vault.envelope.keys import PrivateKey, PublicKey
@@ -53,10 +53,12 @@ def rewrap_archive(
             "you would lock yourself out",
             hint="name your own public key among the recipients; somebody else can remove it",
         )
-    # a rotation that was cut off has new keys already: finish with those
-    resumed = len(archive.keyring.wrap_keys) > 1
     with archive.index.writing():  # no put meanwhile
         archive.check_keyring()
+        # a rotation that was cut off has new keys already: finish with those, unless somebody
+        # who could read them since is not to use the archive any more
+        readers = keyring_recipients(archive.folder) - {key.key_id.hex() for key in recipients}
+        resumed = len(archive.keyring.wrap_keys) > 1 and not readers
         keyring = archive.keyring if resumed else archive.keyring.with_new_keys()
         save_keyring(keyring, archive.folder, recipients)
         archive.adopt_keyring(keyring)

@@ -45,12 +45,25 @@ class UrlStore:
         except ValueError as exc:
             raise ArchiveError("no package knows this kind of URL") from exc
         self._root = str(root).rstrip("/")
+        spec: Any = importlib.import_module("fsspec.spec")
+        # fsspec's own `mv` copies and deletes: only a file system's own is a rename
+        self._renames = type(self._files).mv is not spec.AbstractFileSystem.mv
 
     def write(self, name: str, data: bytes) -> None:
-        """Stores in one request where the store can."""
+        """Stores in one request, or under another name first where the store can rename.
+
+        Object stores show an object when all of it has come. On others (SFTP, WebDAV, SMB) a
+        write that is cut off would leave a part of an object where a whole one was.
+        """
         path = self._path(name)
         self._do(lambda: self._files.makedirs(path.rpartition("/")[0], exist_ok=True))
-        self._do(lambda: self._files.pipe_file(path, data))
+        if not self._renames:
+            self._do(lambda: self._files.pipe_file(path, data))
+            return
+        # a stray like any other if this is cut off: `vault verify --clean` removes it
+        unfinished = self._path(f"{name}.part")
+        self._do(lambda: self._files.pipe_file(unfinished, data))
+        self._do(lambda: self._files.mv(unfinished, path))
 
     def read(self, name: str) -> bytes:
         """All bytes."""

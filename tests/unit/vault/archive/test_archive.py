@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 import uuid
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from safelight.errors import ArchiveError, DeidentificationError, ImageError, In
 from safelight.imaging import load_pixels_raw
 from safelight.imaging.deidentification import DeidentificationOptions
 from safelight.vault.archive import create_archive, open_archive, verify_archive
+from safelight.vault.archive.url_store import UrlStore
 
 
 def everything(folder: Path) -> bytes:
@@ -251,3 +253,22 @@ def test_urls_that_are_refused(tmp_path: Path, url: str) -> None:
         create_archive(tmp_path / "a", [ALICE.public_key], url=url)
     assert "secret" not in str(caught.value)
     assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_a_store_that_can_rename_keeps_the_old_object(tmp_path: Path) -> None:
+    """As over SFTP: a write that is cut off leaves what was there, and a stray at most."""
+    pytest.importorskip("fsspec")
+    store = UrlStore(f"file://{tmp_path}/objects")
+    name = 64 * "a"
+    store.write(name, b"old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(ArchiveError):
+            store.write(name, bytes(100_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert store.read(name) == b"old"
+    store.write(name, b"new")
+    assert store.read(name) == b"new"
+    assert [found for found in store.names() if found != name] == []

@@ -86,3 +86,24 @@ def test_a_writer_with_old_keys_is_stopped(tmp_path: Path) -> None:
             rewrap_archive(old, [ALICE], [ALICE.public_key])
     with open_archive(tmp_path / "a", [ALICE]) as archive:
         assert archive.put(image(1), OPTIONS).is_new
+
+
+def test_who_saw_the_keys_of_a_cut_off_rotation_does_not_keep_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bob was still among the recipients of the first attempt, and is not of the second."""
+
+    def interrupted(archive: Archive, object_id: bytes) -> bool:
+        raise KeyboardInterrupt
+
+    with new_archive(tmp_path / "a") as archive:
+        archive.put(image(1), OPTIONS)
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(rotation, "_rewrap_object", interrupted)
+            rewrap_archive(archive, [ALICE], [ALICE.public_key, BOB.public_key])
+    with open_archive(tmp_path / "a", [BOB]) as archive:
+        known_to_bob = set(archive.keyring.wrap_keys + archive.keyring.index_keys)
+    with open_archive(tmp_path / "a", [ALICE]) as archive:
+        assert rewrap_archive(archive, [ALICE], [ALICE.public_key]) == 1
+        assert not known_to_bob & set(archive.keyring.wrap_keys + archive.keyring.index_keys)
+        assert verify_archive(archive).checked == 1
