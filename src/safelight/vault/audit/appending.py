@@ -57,9 +57,10 @@ class GrowingFiles:
             self._sizes[name] += len(parts[name])
 
     def sync(self) -> None:
-        """Makes what follows from the entries durable too."""
-        for descriptor in self._descriptors.values():
-            os.fdatasync(descriptor)
+        """Makes what follows from the entries durable too: before a checkpoint covers it."""
+        if self._sync:
+            for descriptor in self._descriptors.values():
+                os.fdatasync(descriptor)
 
     def close(self) -> None:
         """Closes the files."""

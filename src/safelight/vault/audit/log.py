@@ -212,6 +212,8 @@ class AuditLog:
         checkpoint = Checkpoint(self._name, self._frontier.size, self._frontier.root())
         if checkpoint.size != self._signed_size:
             try:
+                # what a checkpoint covers is read by hashes and offsets, not made anew from entries
+                self._files.sync()
                 self._folder.write_checkpoint(checkpoint, self._key)
             except OSError as exc:
                 raise _refused(exc) from exc

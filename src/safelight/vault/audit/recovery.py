@@ -27,6 +27,7 @@ from safelight.vault.audit.log_folder import (
     LogFolder,
     StoredHashes,
     entry_start,
+    sync_folder,
 )
 from safelight.vault.audit.merkle import (
     EMPTY_ROOT,
@@ -36,7 +37,7 @@ from safelight.vault.audit.merkle import (
     root_hash,
     stored_count,
 )
-from safelight.vault.audit.records import FILE_START, whole_records
+from safelight.vault.audit.records import FILE_START, decode_record, whole_records
 
 _HINT = "keep a copy of the folder as it is, and look into it with `safelight audit verify`"
 
@@ -84,6 +85,7 @@ def recover(folder: LogFolder, checkpoint: Checkpoint, *, sync: bool) -> Recover
         folder.file(name).touch(0o600)  # the mode counts where it is new
     if checkpoint.size == 0 and _size(entries) < len(FILE_START):
         entries.write_bytes(FILE_START)
+    sync_folder(folder.path)  # files that are new have their names on the disk too
     with entries.open("rb") as file:
         if file.read(len(FILE_START)) != FILE_START:
             raise AuditTamperedError("the file of entries is none", hint=_HINT)
@@ -151,10 +153,28 @@ def _covered(folder: LogFolder, checkpoint: Checkpoint) -> tuple[int, int]:
         matches = root_hash(size, hashes.read) == checkpoint.root
     finally:
         hashes.close()
-    end = entry_start(folder, size)
-    if not matches or end > _size(folder.file(ENTRIES)):
+    if not matches or (size and not _ends_where_stated(folder, size)):
         return 0, len(FILE_START)
-    return size, end
+    return size, entry_start(folder, size)
+
+
+def _ends_where_stated(folder: LogFolder, size: int) -> bool:
+    """Whether the last covered record is where its offsets say: what lies behind its end is cut
+    off, so an offset that a crash or a hand has spoiled must not say where that is.
+    """
+    start, stop = entry_start(folder, size - 1), entry_start(folder, size)
+    if not len(FILE_START) <= start < stop <= _size(folder.file(ENTRIES)):
+        return False
+    with folder.file(ENTRIES).open("rb") as file:
+        file.seek(start)
+        content = decode_record(file.read(stop - start))
+    if content is None:
+        return False
+    hashes = StoredHashes(folder.file(HASHES))
+    try:
+        return hashes.read(0, size - 1) == leaf_hash(content)
+    finally:
+        hashes.close()
 
 
 def _time_before(folder: LogFolder, size: int) -> int:

@@ -94,21 +94,27 @@ class Watch:
                     hint="keep both checkpoints: they prove it",
                 )
             if now.size == before.size:
-                raise AuditTamperedError(
-                    f"the log was forked: two trees of {now.size} entries are signed",
-                    hint="keep both checkpoints: they prove it",
-                )
+                raise _forked(now.size)
             document = self._source.consistency(before.size, now.size)
             shown = check_consistency(document, self.key, before)
             if shown != now:
-                # a newer one than was asked for is as good, once it is the newest
-                if shown.size < now.size:
-                    raise AuditTamperedError("the proof is of an older checkpoint")
+                self._check_later(now, shown)
+                # a newer one than was asked for is as good: it is the newest
                 note, now = str(document["checkpoint"]).encode(), shown
         if now != before:
             replace_durably(self._state, f"{self.key}\n".encode() + note)
             self._kept = now
         return Sighting(before, now)
+
+    def _check_later(self, asked: Checkpoint, shown: Checkpoint) -> None:
+        """Checks that a proof's checkpoint is of the same tree as the one that was asked about."""
+        if shown.size < asked.size:
+            raise AuditTamperedError("the proof is of an older checkpoint")
+        if shown.size == asked.size:
+            raise _forked(shown.size)
+        if asked.size:
+            document = self._source.consistency(asked.size, shown.size)
+            check_consistency(document, self.key, asked)
 
     def _read(self) -> tuple[VerifierKey, bytes] | None:
         try:
@@ -116,3 +122,10 @@ class Watch:
         except FileNotFoundError:
             return None
         return VerifierKey.parse(line.decode("ascii", "replace")), note
+
+
+def _forked(size: int) -> AuditTamperedError:
+    return AuditTamperedError(
+        f"the log was forked: two trees of {size} entries are signed",
+        hint="keep both checkpoints: they prove it",
+    )

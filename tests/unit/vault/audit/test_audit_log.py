@@ -380,3 +380,16 @@ def test_the_empty_log_has_a_checkpoint(folder: Path) -> None:
     reader = LogReader(folder)
     assert reader.verify().checkpoint.size == 0
     assert open_checkpoint(reader.note, reader.key).root == hashlib.sha256().digest()
+
+
+@pytest.mark.parametrize("stated", [0, 17, 19, 1 << 40])
+def test_a_spoiled_offset_never_says_where_the_log_ends(folder: Path, stated: int) -> None:
+    """A page of the file may be lost with the power; entries that were confirmed are not."""
+    filled(folder, 5)
+    content = (folder / "offsets").read_bytes()
+    (folder / "offsets").write_bytes(content[:-8] + stated.to_bytes(8, "big"))
+    with AuditLog(folder) as log:
+        assert (log.size, log.torn_bytes) == (5, 0)
+        log.append(event(5))
+    assert (folder / "offsets").read_bytes().startswith(content)
+    assert LogReader(folder).verify().checkpoint.size == 6

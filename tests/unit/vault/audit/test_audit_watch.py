@@ -159,3 +159,28 @@ def test_a_million_entries(tmp_path: Path) -> None:
     for index in range(0, 1_000_000, 10_007):
         reader.inclusion(index)
     assert (time.process_time() - start) / 100 < 0.005
+
+
+class TwoFaces(FolderSource):
+    """Shows the checkpoint of one log, and proves that another continues."""
+
+    def __init__(self, shown: Path, proved: Path) -> None:
+        super().__init__(proved)
+        self._shown = shown
+
+    def note(self) -> bytes:
+        return LogReader(self._shown).note
+
+
+@pytest.mark.parametrize("more", [2, 3])
+def test_a_proof_for_another_tree_than_the_one_shown_is_an_alarm(tmp_path: Path, more: int) -> None:
+    folder, fork, state = tmp_path / "log", tmp_path / "fork", tmp_path / "state"
+    grow(folder, 3)
+    watch(folder, state).look()
+    kept = state.read_bytes()
+    shutil.copytree(folder, fork)
+    grow(fork, 2, code="lost")
+    grow(folder, more)
+    with pytest.raises(AuditTamperedError, match="forked|not those of"):
+        Watch(TwoFaces(fork, folder), state, lambda: LogReader(folder).key).look()
+    assert state.read_bytes() == kept
