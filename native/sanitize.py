@@ -91,7 +91,7 @@ def runtimes(sanitizers: str) -> list[str]:
         ).stdout.strip()
         for name in names
     ]
-    return [str(Path(path).resolve()) for path in found if os.path.isabs(path)]
+    return [str(Path(path).resolve()) for path in found if Path(path).is_absolute()]
 
 
 if __name__ == "__main__":

@@ -153,10 +153,12 @@ def _best_at_depth(form: NormalForm, n: int, depth: int) -> ScalePlan | None:
     least_rank = (4, 0, 0.0)
     for chain, special in _chains(n, depth, WEIGHT_BITS[-1]):
         lead = special - chain.prime_bits
-        for weight_bits in WEIGHT_BITS:
+        if chain.prime_bits > LAZY_PRIME_BITS and least_rank[0] == 0:
+            continue  # a plan with faster primes is exact enough
+        for weight_bits in reversed(WEIGHT_BITS):
             found = _search(form, replace(chain, weight_bits=weight_bits), noise, lead)
             if found is None:
-                continue
+                break  # nor with finer weights
             op_scales, error = found
             rank = _rank(chain.prime_bits, op_scales, error)
             if rank < least_rank:
