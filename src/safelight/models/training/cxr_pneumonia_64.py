@@ -1,4 +1,4 @@
-"""``cxr-pneumonia-64``: Kermany's radiographs at 64×64, three strided convolutions.
+"""``cxr-pneumonia-64``: Kermany's radiographs at 64×64, four strided convolutions.
 
 Run: ``python -m safelight.models.training.cxr_pneumonia_64 --out DIR``
 """
@@ -30,18 +30,19 @@ MODEL = DistilledModel(
     data=data,
     architecture=Architecture(
         input_shape=(1, 64, 64),
-        hidden=(  # 256 patches of 25 pixels fit 8192 slots; then 4096, 4096 and 2048 numbers
-            Convolution(channels=16, kernel=5, stride=4, padding=2),
+        hidden=(  # 8192, 8192, 4096 and 2048 numbers
+            Convolution(channels=8, kernel=3, stride=2, padding=1),
+            Convolution(channels=32, kernel=3, stride=2, padding=1),
             Convolution(channels=64, kernel=3, stride=2, padding=1),
             Convolution(channels=128, kernel=3, stride=2, padding=1),
         ),
         dropout=0.2,
     ),
-    recipe=Recipe(epochs=30, teacher_weight=0.8),
+    recipe=Recipe(epochs=60, teacher_weight=0.8),
     teacher_recipe=Recipe(epochs=15, learning_rate=3e-3),
     teacher_width=24,
     teacher_stride=4,
-    passes=10,
+    passes=20,
     squashed=True,
     words=Words(
         intended_use=(
