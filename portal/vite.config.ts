@@ -1,7 +1,31 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { defineConfig, type Plugin } from "vite";
+
+const MARK = "?integrity";
+const digestOf = (content: string | Uint8Array): string =>
+  `sha384-${createHash("sha384").update(content).digest("base64")}`;
+
+/** `import digest from "file?integrity"`: what a worker asks of the WebAssembly that it fetches. */
+function wasmIntegrity(): Plugin {
+  return {
+    name: "safelight-wasm-integrity",
+    enforce: "pre",
+    async resolveId(source, importer) {
+      if (!source.endsWith(MARK)) return null;
+      const found = await this.resolve(source.slice(0, -MARK.length), importer, { skipSelf: true });
+      if (found === null) throw new Error(`${source} is not there`);
+      return `\0integrity:${found.id.split("?")[0]}.js`;
+    },
+    load(id) {
+      if (!id.startsWith("\0integrity:")) return null;
+      const path = id.slice("\0integrity:".length, -".js".length);
+      return `export default ${JSON.stringify(digestOf(readFileSync(path)))};`;
+    },
+  };
+}
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -35,8 +59,7 @@ function integrity(): Plugin {
             const asset = bundle[file];
             if (asset === undefined) throw new Error(`${file} is not built`);
             const content = asset.type === "asset" ? asset.source : asset.code;
-            const digest = createHash("sha384").update(content).digest("base64");
-            return tag.replace(`<${name}`, `<${name} integrity="sha384-${digest}"`);
+            return tag.replace(`<${name}`, `<${name} integrity="${digestOf(content)}"`);
           },
         );
         page.source = tagged.replace(
@@ -49,8 +72,8 @@ function integrity(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [integrity()],
-  worker: { format: "es" },
+  plugins: [wasmIntegrity(), integrity()],
+  worker: { format: "es", plugins: () => [wasmIntegrity()] },
   build: {
     target: "es2023",
     outDir: here("../src/safelight/portal_static"),

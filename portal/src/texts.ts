@@ -20,6 +20,7 @@ export const texts = {
     unsupportedTitle: "This browser is too old for the portal",
     unsupported:
       "Encryption needs WebAssembly exceptions (exnref). Use Chrome or Edge 137, Firefox 131 or Safari 18.4, or a later version.",
+    insecureTitle: "This page is not secure",
     insecure:
       "Browsers encrypt on secure pages only. Open the portal by https://, or by http://localhost on this machine.",
     otherTabTitle: "Safelight is open in another tab",
@@ -38,6 +39,7 @@ export const texts = {
     passphrase: "Passphrase",
     repeat: "Passphrase once more",
     token: "Access token",
+    passphraseHint: "At least {count} characters. Four or five words that do not belong together are good.",
     tokenHint: "The operator of the service gives it to you. It starts with sl_.",
     create: "Create keys and begin",
     unlock: "Unlock",
@@ -52,7 +54,7 @@ export const texts = {
     lock: "Lock",
   },
 
-  nav: { worklist: "Worklist", image: "Image", result: "Result", keys: "Keys", service: "Service" },
+  nav: { label: "Portal", worklist: "Worklist", image: "Image", result: "Result", keys: "Keys", service: "Service" },
 
   service: {
     title: "Service",
@@ -60,6 +62,7 @@ export const texts = {
     connecting: "Connecting …",
     offline: "Not connected",
     signingKey: "Signing key, trusted since the first contact",
+    offeredKey: "Signing key that it has now",
     newToken: "Another access token",
     tokenNeeded: "The service does not accept the access token. Enter a new one.",
     save: "Use this token",
@@ -84,7 +87,6 @@ export const texts = {
     removeConfirm: "Delete “{name}” and its result from this browser?",
     records: "records",
     drop: "Drop to add to the worklist",
-    duplicate: "“{name}” is in the worklist already.",
     reading: "Reading {count} …",
   },
 
@@ -135,6 +137,7 @@ export const texts = {
     none: "The service offers no model for this kind of input.",
     about: "About this model",
     cost: "First use makes {keys} keys ({size}), about {seconds} s. Later analyses use them again.",
+    sent: "The service has this browser’s keys for it.",
     heavy: "This is a large model for a browser. The Python client is faster.",
     large: "large",
   },
@@ -168,6 +171,12 @@ export const texts = {
     below: "below the operating point",
     calibrated:
       "Calibrated on the model’s validation data, rounded to three decimals. The operating point is where the answer changes.",
+    oneCalibrated:
+      "The answer is the most probable class. Calibrated on the model’s validation data, rounded to three decimals.",
+    manyCalibrated:
+      "The answer names all that reach the operating point {point}. Calibrated on the model’s validation data, rounded to three decimals.",
+    otherFrame: "The answer is of frame {analysed}; frame {shown} is on the screen.",
+    said: "{finding}, {name} {probability}",
     protection: "Protection",
     parameters: "Parameters",
     timings: "Timings",
@@ -183,7 +192,6 @@ export const texts = {
     version: "version {version}",
     sent: "Sent",
     sentValue: "{size} of ciphertext",
-    frame: "Frame {index}",
     timing: {
       keys: "Keys",
       encrypt: "Encrypt",
@@ -220,7 +228,8 @@ export const texts = {
     deleteKey: "Delete",
     deleteConfirm:
       "Delete this secret key? Answers that are still on their way cannot be decrypted any more.",
-    replaceConfirm: "The imported key replaces the one for the same parameters. Go on?",
+    replaceConfirm:
+      "The imported key replaces the one for the same parameters. Answers that are still on their way under the old one cannot be decrypted any more. Go on?",
     filePassphrase: "Passphrase of the key file",
     exportIntro:
       "The file is encrypted under this passphrase, and the Python client reads it too. Choose one that you have not used in this browser.",
@@ -259,7 +268,7 @@ export const texts = {
     "input/dicom-damaged": "The DICOM file is damaged or cut short. Export it again.",
     "input/dicom-no-pixels": "The DICOM file holds no image. It may be a report, a plan or a directory.",
     "input/dicom-no-syntax": "The DICOM file does not state its transfer syntax. Export it as a DICOM Part 10 file.",
-    "input/dicom-syntax": "The DICOM transfer syntax {syntax} is not read here. Export the image uncompressed, or as JPEG 2000, JPEG-LS or RLE.",
+    "input/dicom-syntax": "The DICOM transfer syntax {syntax} is not read here. Export the image uncompressed, or as JPEG 2000, JPEG-LS or RLE, or use the Python client.",
     "input/dicom-kind": "This kind of DICOM image is not read here: {samples} samples a pixel, {bits} bits, {frames} frames.",
     "input/dicom-frame-size": "A compressed frame has another size than the DICOM file states. The file is damaged.",
     "input/dicom-table": "A lookup table of the DICOM file is not allowed by the standard. Export it again.",
@@ -295,6 +304,7 @@ export const texts = {
     "key/wrong-passphrase": "The passphrase is wrong.",
     "key/vault-exists": "This browser is set up already. Reload the page.",
     "key/vault-damaged": "What this browser kept is damaged and cannot be decrypted.",
+    "key/replaced": "The secret key that this request was encrypted under is not in this browser any more, so its answer cannot be read. Try again; the image is encrypted anew.",
     "key/not-loaded": "The secret key is not loaded. Lock and unlock the portal.",
     "key/not-a-key-file": "This is not a Safelight key file.",
     "key/key-file-version": "The key file is of a version that this portal does not read.",
@@ -319,17 +329,22 @@ export const texts = {
     "service/bad-signature": "The service describes the model in a way that cannot be right. Nothing was sent.",
     "service/unknown-preprocessing": "The model asks for preprocessing that this portal does not know. Reload the page to update it.",
     "service/unsafe-parameters": "The service asks for parameters below 128-bit security. Nothing was sent.",
-    "service/service-key-changed": "The service has another signing key than before. Ask its operator before you trust it; its results cannot be checked against the one you knew.",
+    "service/service-key-changed": "The service has another signing key than before. Under Service, compare it with what its operator tells you before you trust it.",
+    "service/storage-full": "The service's disk is full. Tell its operator, and try again later; nothing is lost.",
+    "service/not-an-answer": "The decrypted answer is not made of numbers. It is not shown. Tell the operator of the service.",
+    "service/level-too-low": "The service does not take this request on ciphertext. Nothing was evaluated.",
+    "service/level-not-served": "The service does not offer this model on ciphertext any more. Choose another one.",
+    "service/audit-unavailable": "The service cannot record what it does, and so does nothing. Try again later.",
     "service/false-signature": "The result's signature is false. It is not shown. Tell the operator of the service.",
     "service/another-answer": "The signed result is that of another {what}. It is not shown. Tell the operator of the service.",
     "service/result-damaged": "The result was damaged on its way. Try again.",
     "service/answer-too-long": "The service's answer is longer than it can be. It is not used.",
     "service/stored-another-key": "The service stored another key than it was sent. Tell its operator.",
     "service/unknown-model": "The service does not offer this model any more. Choose another one.",
-    "service/model-replaced": "The model was replaced while the request was on its way. Analyse again.",
+    "service/model-replaced": "The model was replaced while the request was on its way. Try again.",
     "service/model-mismatch": "The service has another version of the model. Reload the page.",
     "service/unknown-keyset": "The service has forgotten the evaluation keys. Try again; they are made anew.",
-    "service/unknown-inference": "The service does not know this request any more; results are kept for a day. Analyse again.",
+    "service/unknown-inference": "The service does not know this request any more; results are kept for a day. Try again; the image is encrypted anew.",
     "service/keys-missing": "Evaluation keys are missing at the service. Try again.",
     "service/keyset-in-use": "The service still works with these keys. Try again in a moment.",
     "service/quota-keysets": "The service keeps no more key sets for you. Ask its operator to delete old ones.",
@@ -346,7 +361,7 @@ export const texts = {
     "browser/storage-failed": "The browser refuses to store data. Private windows and strict settings do that.",
     "browser/storage-blocked": "Another tab keeps the data open. Close other tabs of the portal.",
     "browser/worker-failed": "A part of the page stopped working. Reload it; nothing is lost.",
-    "browser/wasm-failed": "The encryption library did not start. Reload the page.",
+    "browser/wasm-failed": "The encryption library or a decoder did not start: its file is missing, or not the one that was built. Reload the page; if that does not help, tell the operator.",
     "browser/unexpected": "Something unforeseen happened ({kind}). Reload the page; nothing is lost.",
   } as Record<string, string>,
 } as const;
@@ -358,6 +373,11 @@ export function fill(text: string, values: Readonly<Record<string, string | numb
 export function sentence(error: ErrorMessage): string {
   const text = texts.errors[`${error.family}/${error.code}`] ?? texts.errors["browser/unexpected"]!;
   return fill(text, { kind: error.code, ...error.values });
+}
+
+/** At most three decimals. */
+export function decimals(value: number): number {
+  return Number(value.toFixed(3));
 }
 
 export function size(bytes: number): string {

@@ -2,11 +2,20 @@
 
 import { PortalError, inputError } from "../core/errors.ts";
 import { log2Qp } from "../core/ckks/parameters.ts";
+import { kindOf } from "../core/model/outputs.ts";
 import { checkInput } from "../core/model/signature.ts";
 import { type ModelInfo } from "../core/service/answers.ts";
 import { type Session, type Ticket } from "./session.ts";
 import { isOpen, type Phase, type Worklist } from "./studies.ts";
 
+/** What makes a ticket worthless: a second try must make a new request. */
+const TICKET_GONE = new Set([
+  "unknown-inference",
+  "model-replaced",
+  "job-failed",
+  "job-cancelled",
+  "replaced",
+]);
 /** Refusals after which the keys are looked at once more and the request is made again. */
 const KEYS_GONE = new Set(["keys-missing", "unknown-keyset"]);
 
@@ -40,6 +49,7 @@ export class Analyses {
         receipts: [],
         timingsMs: {},
         requestBytes: 0,
+        kind: kindOf(model.signature.outputs),
         log2Qp: log2Qp(model.parameters.primes),
         seesSquareOnly: model.signature.preprocessing.seesSquareOnly,
         n: model.parameters.n,
@@ -51,7 +61,14 @@ export class Analyses {
 
   /** Takes up a failed analysis where it stopped: an accepted request is not sent again. */
   async retry(studyId: string): Promise<void> {
-    await this.#worklist.updateRun(studyId, { phase: "waiting", error: null, progress: 0 });
+    const code = this.#worklist.find(studyId)?.run?.error?.code ?? "";
+    const again = TICKET_GONE.has(code) ? { tickets: [], batches: null, timingsMs: {} } : {};
+    await this.#worklist.updateRun(studyId, {
+      phase: "waiting",
+      error: null,
+      progress: 0,
+      ...again,
+    });
     this.#enqueue(studyId);
   }
 
@@ -68,7 +85,7 @@ export class Analyses {
     await this.#worklist.remove(studyId);
     if (run !== null && run !== undefined && isOpen(run)) {
       for (const ticket of run.tickets) {
-        await this.#session.cancel(ticket).catch(() => undefined);
+        await this.#session.forget(ticket).catch(() => undefined);
       }
     }
   }
@@ -101,9 +118,10 @@ export class Analyses {
     const begin = performance.now();
     const model = this.#session.model(run.model);
     let tickets = run.tickets;
-    if (tickets.length === 0) {
+    // a part of the records must never pass for all of them
+    if (tickets.length !== (run.batches ?? null)) {
       const inputs = await this.#inputs(id, model);
-      tickets = await this.#submitAll(id, model, inputs);
+      tickets = await this.#submitRest(id, model, inputs, tickets);
     }
     const timings: Record<string, number> = { ...this.#worklist.find(id)?.run?.timingsMs };
     const findings = [];
@@ -132,13 +150,23 @@ export class Analyses {
       timingsMs: timings,
       requestBytes: tickets.reduce((sum, ticket) => sum + ticket.requestBytes, 0),
     });
+    // only what is kept here may be forgotten there; nothing that is decrypted decides this
+    for (const ticket of tickets) void this.#session.forget(ticket).catch(() => undefined);
   }
 
-  async #submitAll(id: string, model: ModelInfo, inputs: Float64Array[]): Promise<Ticket[]> {
-    const tickets: Ticket[] = [];
-    await this.#ensureKeys(id, model);
+  /** Hands in what has not been handed in, and keeps each ticket at once. */
+  async #submitRest(
+    id: string,
+    model: ModelInfo,
+    inputs: Float64Array[],
+    before: readonly Ticket[],
+  ): Promise<Ticket[]> {
+    const tickets = [...before];
     const { records } = model.signature;
-    for (let first = 0; first < inputs.length; first += records) {
+    const batches = Math.ceil(inputs.length / records);
+    await this.#worklist.updateRun(id, { batches });
+    if (tickets.length < batches) await this.#ensureKeys(id, model);
+    for (let first = tickets.length * records; first < inputs.length; first += records) {
       const batch = inputs.slice(first, first + records);
       for (let attempt = 1; ; attempt++) {
         await this.#show(id, "encrypting", 0);

@@ -1,12 +1,14 @@
 // Reports of one analysis, made in the tab: JSON for machines, PDF for people.
 
-import { duration, fill, size, texts } from "../texts.ts";
+import { isPositive, kindOfRun, leading } from "../core/model/finding.ts";
+import { decimals, duration, fill, size, texts } from "../texts.ts";
 import { PdfPage, pdfDocument, type PdfImage } from "./pdf.ts";
 import { type Run, type Study } from "./studies.ts";
 
 const INK = [0.1, 0.1, 0.12] as const;
 const QUIET = [0.4, 0.4, 0.45] as const;
 const ACCENT = [0.75, 0.25, 0.12] as const;
+const MOST_CLASSES = 15;
 
 export function reportJson(study: Study, run: Run): string {
   const document = {
@@ -16,6 +18,7 @@ export function reportJson(study: Study, run: Run): string {
     ...(study.kind === "image" ? { image: study.summary, frame: run.frame } : {}),
     model: { name: run.model, version: run.version, title: run.title },
     analysed: run.startedAt,
+    kind: kindOfRun(run),
     findings: run.findings,
     level: run.receipts[0]?.level,
     timings_ms: run.timingsMs,
@@ -48,15 +51,28 @@ export async function reportPdf(study: Study, run: Run, image: ImageData | null)
   fact(texts.report.study, study.name);
   fact(texts.result.model, `${run.title} (${run.model}, ${fill(texts.result.version, { version: run.version })})`);
   y += 10;
+  if (study.summary !== null && study.summary.frameCount > 1) {
+    const { frameCount } = study.summary;
+    fact(texts.nav.image, fill(texts.viewer.frameOf, { index: run.frame + 1, count: frameCount }));
+  }
   const receipt = run.receipts[0]!;
+  const kind = kindOfRun(run);
   for (const [index, finding] of run.findings.slice(0, 12).entries()) {
     const prefix = run.findings.length > 1 ? `${index + 1}: ` : "";
-    const positive = finding.finding === finding.positive;
+    const positive = isPositive(finding, kind) === true;
     const small = run.findings.length > 1;
     line(prefix + finding.finding, small ? 11 : 26, positive ? ACCENT : INK, true);
-    const probability = fill(texts.result.probability, { name: finding.positive });
-    const point = fill(texts.result.point, { value: finding.threshold });
-    line(`${probability} ${finding.probability.toFixed(3)}; ${point}`, small ? 9 : 11);
+    const { name, probability } = leading(finding, kind);
+    const point = fill(texts.result.point, { value: decimals(finding.threshold) });
+    if (kind !== "binary" && !small) {
+      const classes = Object.entries(finding.probabilities);
+      for (const [one, value] of classes.slice(0, MOST_CLASSES)) line(`${value.toFixed(3)}  ${one}`, 9);
+      if (classes.length > MOST_CLASSES) line(`… ${classes.length}`, 9, QUIET);
+      if (kind === "multilabel") line(point, 9, QUIET);
+      continue;
+    }
+    const told = `${fill(texts.result.probability, { name })} ${probability.toFixed(3)}`;
+    line(kind === "multiclass" ? told : `${told}; ${point}`, small ? 9 : 11);
     if (!small) {
       page.bar(left, y - 4, 300, 10, finding.probability, finding.threshold, positive ? ACCENT : QUIET);
       y += 22;
@@ -108,7 +124,9 @@ async function greyPicture(image: ImageData): Promise<PdfImage> {
 function wrap(text: string, most: number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
+  // a long name without spaces is cut, not drawn beyond the page
+  const words = text.split(" ").flatMap((word) => word.match(new RegExp(`.{1,${most}}`, "gu")) ?? []);
+  for (const word of words) {
     if (line !== "" && line.length + 1 + word.length > most) {
       lines.push(line);
       line = word;

@@ -3,7 +3,7 @@
 
 import { fromHex, sha256, toHex, type Bytes } from "../core/bytes.ts";
 import { type Parameters } from "../core/ckks/parameters.ts";
-import { PortalError, serviceError } from "../core/errors.ts";
+import { PortalError, keyError, serviceError } from "../core/errors.ts";
 import { findingOf, type Finding } from "../core/model/finding.ts";
 import { heatmapOf } from "../core/model/heatmap.ts";
 import { logitsOf, probabilities } from "../core/model/outputs.ts";
@@ -17,7 +17,7 @@ import { maxResultLength, openResult, type Statement } from "../core/wire/result
 import { type CryptoMethods, type StoredKey } from "../workers/crypto.ts";
 import { type ImagingMethods } from "../workers/imaging.ts";
 import { type Remote } from "../workers/rpc.ts";
-import { type Vault } from "./vault.ts";
+import { checkPassphrase, type Vault } from "./vault.ts";
 
 /** What is remembered of the service, encrypted: whom to trust, and which keys it has. */
 interface Connection {
@@ -43,6 +43,8 @@ export interface Ticket {
   programDigest: string;
   parametersDigest: string;
   keysDigest: string | null;
+  /** Of the secret key that the request was encrypted under. */
+  epoch: string;
   records: number;
   requestBytes: number;
   encryptMs: number;
@@ -75,7 +77,15 @@ export interface KeyCost {
 
 // node-seal on one core of a desktop: about 60 ms a key at N = 8192, half a second at 16384 with its upload
 const KEY_SECONDS: Readonly<Record<number, number>> = { 4096: 0.02, 8192: 0.06, 16384: 0.5 };
-const UNUSABLE = new Set(["unknown-preprocessing", "bad-signature", "unsafe-parameters"]);
+/** What is wrong with one model alone: described as we do not know it, or withdrawn since the list. */
+const UNUSABLE = new Set([
+  "unknown-preprocessing",
+  "bad-signature",
+  "unsafe-parameters",
+  "bad-answer",
+  "unknown-model",
+  "access-denied",
+]);
 /** Larger rings exhaust a tab's memory. */
 const LARGEST_RING = 16384;
 
@@ -138,10 +148,14 @@ export class Session {
     const info = await api.service();
     const key = toHex(info.publicKey);
     const known = this.#connection.serviceKey;
-    if (known !== null && known !== key) throw serviceError("service-key-changed");
+    if (known !== null && known !== key) throw serviceError("service-key-changed", { key });
     const models: ModelInfo[] = [];
     const elsewhere: string[] = [];
-    for (const name of await api.models()) {
+    for (const { name, onCiphertext } of await api.models()) {
+      if (!onCiphertext) {
+        elsewhere.push(name);
+        continue;
+      }
       try {
         const model = await api.model(name);
         if (model.parameters.n <= LARGEST_RING) models.push(model);
@@ -161,9 +175,9 @@ export class Session {
     }
   }
 
-  /** After the person has said that the service's new signing key is right. */
-  async trustNewService(): Promise<void> {
-    this.#connection.serviceKey = null;
+  /** After the person has compared the service's new signing key, in hex, and said that it is right. */
+  async trustNewService(key: string): Promise<void> {
+    this.#connection.serviceKey = key; // this one, not whichever the service names next
     this.#connection.keysets = {};
     await this.#save();
     await this.connect();
@@ -179,8 +193,11 @@ export class Session {
     return model;
   }
 
+  /** Of the keys that the service has not been sent, as far as this browser knows. */
   keyCost(model: ModelInfo): KeyCost {
-    const { parameters, needs } = model;
+    const { parameters } = model;
+    const sent = this.#connection.keysets[parameters.digestHex]?.digests ?? {};
+    const needs = model.needs.filter(({ element }) => sent[element] === undefined);
     return {
       keys: needs.length,
       bytes: needs.reduce((sum, need) => sum + keyLength(parameters, need.level), 0),
@@ -205,8 +222,10 @@ export class Session {
       const following = missing[index + 1];
       next = following === undefined ? null : make(following);
       next?.catch(() => undefined);
-      keyset.digests[need.element] = await this.#service.putKey(keyset.id, need.element, message);
+      // kept before it is sent: where the answer gets lost, we still know what we made
+      keyset.digests[need.element] = toHex(await sha256(message));
       await this.#save();
+      await this.#service.putKey(keyset.id, need.element, message);
       bytes += message.length;
       onProgress({ done: ++done, total, bytes });
     }
@@ -225,6 +244,7 @@ export class Session {
     const ciphertext = await this.crypto.encrypt(
       parameters.digestHex, slots, inputScale, inputLevel,
     );
+    slots.fill(0);
     const request = encodeRequest(fromHex(model.modelDigest), parameters.digest, ciphertext);
     const keyset = this.#connection.keysets[parameters.digestHex]!;
     const requestDigest = toHex(await sha256(request));
@@ -238,6 +258,7 @@ export class Session {
       programDigest: model.programDigest,
       parametersDigest: parameters.digestHex,
       keysDigest: await this.#keysDigest(model, keyset),
+      epoch: keyset.epoch,
       records: inputs.length,
       requestBytes: request.length,
       encryptMs: encrypted - started,
@@ -254,7 +275,8 @@ export class Session {
     const { signature, parameters } = model;
     // a model that was replaced meanwhile may mean something else by its slots
     if (model.modelDigest !== ticket.modelDigest) throw serviceError("model-replaced");
-    await this.#ensureSecret(parameters);
+    // under another key the answer would decrypt to noise, which looks like a finding
+    await this.#loadSecret(parameters, ticket.epoch);
     const begin = performance.now();
     const job = await this.#service.wait(ticket.job, {
       ...(hooks.onJob === undefined ? {} : { onProgress: hooks.onJob }),
@@ -267,17 +289,17 @@ export class Session {
     const serviceKey = this.#connection.serviceKey!;
     const { statement, ciphertext } = await openResult(result, fromHex(serviceKey), ticket);
     const scale = signature.outputScale;
+    await this.#loadSecret(parameters, ticket.epoch); // it may have been replaced while we waited
     const slots = await this.crypto.decrypt(parameters.digestHex, ciphertext, scale);
     const { outputs } = signature;
     const findings = unpackNumbers(signature, slots, ticket.records).map((numbers) => {
+      if (!numbers.every(Number.isFinite)) throw serviceError("not-an-answer");
       const found = probabilities(outputs, logitsOf(outputs, numbers));
       const heatmap = heatmapOf(outputs, numbers, found);
       return { ...findingOf(outputs, found), ...(heatmap === null ? {} : { heatmap }) };
     });
     slots.fill(0);
     const decrypted = performance.now();
-    // the service forgets the finished job at once; nothing that is decrypted decides this
-    void this.#service.forget(ticket.job).catch(() => undefined);
     return {
       findings,
       receipt: { ...statement, serviceKey },
@@ -293,8 +315,8 @@ export class Session {
     };
   }
 
-  /** Stops a job whose answer nobody wants any more. */
-  async cancel(ticket: Ticket): Promise<void> {
+  /** Stops a job whose answer nobody wants any more, or has the service forget one that is kept here. */
+  async forget(ticket: Ticket): Promise<void> {
     await this.#service.forget(ticket.job);
   }
 
@@ -307,6 +329,7 @@ export class Session {
   }
 
   async exportKey(parametersDigest: string, passphrase: string): Promise<Bytes> {
+    checkPassphrase(passphrase);
     const key = await this.vault.getRaw<StoredKey>(`secret/${parametersDigest}`);
     await this.crypto.load(key!, this.vault.key);
     return this.crypto.exportKey(parametersDigest, passphrase);
@@ -336,6 +359,13 @@ export class Session {
       await this.crypto.load(key, this.vault.key);
     }
     return toHex(key.epoch);
+  }
+
+  /** Loads the secret key of an epoch; refuses where another one, or none, has taken its place. */
+  async #loadSecret(parameters: Parameters, epoch: string): Promise<void> {
+    const key = await this.vault.getRaw<StoredKey>(`secret/${parameters.digestHex}`);
+    if (key === null || toHex(key.epoch) !== epoch) throw keyError("replaced");
+    await this.crypto.load(key, this.vault.key);
   }
 
   // ---- evaluation keys -----------------------------------------------------------------------

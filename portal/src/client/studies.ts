@@ -2,6 +2,7 @@
 
 import { type PortalError, type ErrorMessage, toMessage } from "../core/errors.ts";
 import { type Finding } from "../core/model/finding.ts";
+import { type Kind } from "../core/model/outputs.ts";
 import { type ImageSummary } from "../core/imaging/viewable.ts";
 import { type Bytes } from "../core/bytes.ts";
 import { type Receipt, type Ticket } from "./session.ts";
@@ -33,10 +34,14 @@ export interface Run {
   count: { done: number; total: number } | null;
   /** One for each ciphertext that the service has accepted. */
   tickets: Ticket[];
+  /** How many ciphertexts the records take; null until it is known. */
+  batches?: number | null;
   findings: Finding[];
   receipts: Receipt[];
   timingsMs: Record<string, number>;
   requestBytes: number;
+  /** What the findings are; absent in what was kept before there was more than one kind. */
+  kind?: Kind;
   log2Qp: number;
   /** Whether the model saw the largest square in the middle only. */
   seesSquareOnly: boolean;

@@ -18,7 +18,14 @@ interface VaultHeader {
 }
 
 const CHECK = "check";
-export const MIN_PASSPHRASE_CHARS = 8;
+/** Whoever copies this browser's files can guess at leisure, so scrypt alone must not be relied on. */
+export const MIN_PASSPHRASE_CHARS = 12;
+
+export function checkPassphrase(passphrase: string): void {
+  if (passphrase.length < MIN_PASSPHRASE_CHARS) {
+    throw keyError("short-passphrase", { count: MIN_PASSPHRASE_CHARS });
+  }
+}
 
 export class Vault {
   readonly #database: Database;
@@ -37,9 +44,9 @@ export class Vault {
   }
 
   static async create(passphrase: string, derive: Derive): Promise<Vault> {
-    if (passphrase.length < MIN_PASSPHRASE_CHARS) {
-      throw keyError("short-passphrase", { count: MIN_PASSPHRASE_CHARS });
-    }
+    checkPassphrase(passphrase);
+    // without this the browser may throw keys away when room gets scarce; it may still say no
+    void navigator.storage?.persist?.().catch(() => undefined);
     const database = await Database.open();
     if ((await database.get("vault", "header")) !== undefined) throw keyError("vault-exists");
     const salt = randomBytes(16);

@@ -6,6 +6,7 @@ import { useState } from "preact/hooks";
 import { type Analyses } from "../client/analyses.ts";
 import { type Session } from "../client/session.ts";
 import { isOpen, type Run, type Study } from "../client/studies.ts";
+import { kindOfRun, leading } from "../core/model/finding.ts";
 import { type ModelInfo } from "../core/service/answers.ts";
 import { fill, sentence, size, texts } from "../texts.ts";
 import { Dialog } from "./dialog.tsx";
@@ -58,6 +59,9 @@ export function AnalysisPanel(props: {
               ))}
             </select>
           </label>
+          <p class="detail">
+            <code>{model.name}</code>
+          </p>
           <Cost session={session} model={model} />
           <div class="row">
             <button
@@ -83,10 +87,13 @@ export function AnalysisPanel(props: {
           )}
         </div>
       )}
-      <div id="result" tabIndex={-1} aria-live="polite">
+      <p class="hidden" role="status">
+        {run === null ? "" : spoken(run)}
+      </p>
+      <div id="result" tabIndex={-1}>
         {study !== undefined && run !== null ? (
           run.phase === "done" ? (
-            <ResultView study={study} run={run} shown={props.shown} onError={props.onError} />
+            <ResultView key={`${study.id} ${run.startedAt}`} study={study} run={run} shown={props.shown} onError={props.onError} />
           ) : (
             <Progress
               run={run}
@@ -112,12 +119,25 @@ export function AnalysisPanel(props: {
 function Cost({ session, model }: { session: Session; model: ModelInfo }) {
   const { keys, bytes, seconds } = session.keyCost(model);
   const heavy = model.parameters.n >= LARGE_RING;
+  if (keys === 0) return <p class="detail">{texts.models.sent}</p>;
   return (
     <p class={heavy ? "warning" : "detail"}>
       {fill(texts.models.cost, { keys, size: size(bytes), seconds: Math.max(1, Math.round(seconds)) })}
       {heavy && ` ${texts.models.heavy}`}
     </p>
   );
+}
+
+/** What a screen reader says: each phase once, not each key, and then the answer. */
+function spoken(run: Run): string {
+  const [finding] = run.findings;
+  if (run.phase !== "done" || finding === undefined) return texts.run.phase[run.phase];
+  const { name, probability } = leading(finding, kindOfRun(run));
+  return fill(texts.result.said, {
+    finding: finding.finding,
+    name: fill(texts.result.probability, { name }),
+    probability: probability.toFixed(3),
+  });
 }
 
 const STAGES = ["keys", "encrypting", "uploading", "queued", "evaluating"] as const;

@@ -1,6 +1,6 @@
 // Which screen is shown: a browser that is too old, another tab, the gate, or the workbench.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Analyses } from "../client/analyses.ts";
 import { claimVault } from "../client/one_tab.ts";
@@ -25,6 +25,7 @@ type Screen =
 
 export function App({ workers }: { workers: Workers }) {
   const [screen, setScreen] = useState<Screen>({ name: "starting" });
+  const opened = useRef<Session | null>(null);
 
   const showGate = async (): Promise<void> => {
     try {
@@ -35,9 +36,10 @@ export function App({ workers }: { workers: Workers }) {
   };
 
   const claim = async (takeOver: boolean): Promise<void> => {
-    // whoever loses the vault stops at once, so that nothing is written twice
+    // whoever loses the vault stops at once: no key is kept, and nothing can be written any more
     const lost = (): void => {
-      void workers.crypto.forget();
+      workers.stop();
+      opened.current?.vault.close();
       setScreen({ name: "moved" });
     };
     if (await claimVault(takeOver, lost)) await showGate();
@@ -53,6 +55,7 @@ export function App({ workers }: { workers: Workers }) {
   }, []);
 
   const open = async (session: Session): Promise<void> => {
+    opened.current = session;
     try {
       void workers.crypto.start().catch(() => undefined); // while the person looks around
       const worklist = await Worklist.load(session.vault);
@@ -68,7 +71,7 @@ export function App({ workers }: { workers: Workers }) {
       return <p class="starting">{texts.start.checking}</p>;
     case "stopped":
       return screen.support === "insecure" ? (
-        <Stop title={texts.start.unsupportedTitle} text={texts.start.insecure} />
+        <Stop title={texts.start.insecureTitle} text={texts.start.insecure} />
       ) : (
         <Stop title={texts.start.unsupportedTitle} text={texts.start.unsupported} />
       );

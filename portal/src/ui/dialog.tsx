@@ -1,5 +1,5 @@
 import { type ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 
 import { toMessage, type ErrorMessage } from "../core/errors.ts";
 import { sentence, texts } from "../texts.ts";
@@ -12,18 +12,23 @@ export function Dialog(props: {
   children: ComponentChildren;
 }) {
   const element = useRef<HTMLDialogElement>(null);
+  const title = useId();
   useEffect(() => {
+    const before = document.activeElement;
     element.current?.showModal();
+    return () => {
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
   }, []);
   return (
     <dialog
       ref={element}
       class={props.wide ? "wide" : ""}
-      aria-labelledby="dialog-title"
+      aria-labelledby={title}
       onClose={props.onClose}
     >
       <header>
-        <h2 id="dialog-title">{props.title}</h2>
+        <h2 id={title}>{props.title}</h2>
         <button type="button" class="quiet" onClick={() => element.current?.close()}>
           {texts.keys.close}
         </button>

@@ -1,11 +1,11 @@
 // What stands before the worklist: setting up, unlocking, another tab, a browser that is too old.
 
-import { useState } from "preact/hooks";
+import { useId, useState } from "preact/hooks";
 
 import { Session } from "../client/session.ts";
-import { Vault } from "../client/vault.ts";
+import { MIN_PASSPHRASE_CHARS, Vault } from "../client/vault.ts";
 import { keyError } from "../core/errors.ts";
-import { texts } from "../texts.ts";
+import { fill, texts } from "../texts.ts";
 import { Confirm, Problem, useAction, type Question } from "./dialog.tsx";
 import { type Workers } from "./workers.ts";
 
@@ -54,7 +54,7 @@ function Create({ workers, onOpen }: GateProps) {
       <h2>{texts.vault.createTitle}</h2>
       <p>{texts.vault.createIntro}</p>
       <Field label={texts.vault.token} value={token} onInput={setToken} hint={texts.vault.tokenHint} autoComplete="off" />
-      <Field label={texts.vault.passphrase} value={passphrase} onInput={setPassphrase} password autoComplete="new-password" />
+      <Field label={texts.vault.passphrase} value={passphrase} onInput={setPassphrase} hint={fill(texts.vault.passphraseHint, { count: MIN_PASSPHRASE_CHARS })} password autoComplete="new-password" />
       <Field label={texts.vault.repeat} value={repeat} onInput={setRepeat} password autoComplete="new-password" />
       <p class="warning">{texts.vault.lostWarning}</p>
       <Problem error={action.error} />
@@ -114,10 +114,13 @@ export function Field(props: {
   password?: boolean;
   autoComplete?: string;
 }) {
+  const id = useId(); // a hint inside the label would be part of the field's name
   return (
-    <label class="field">
-      <span>{props.label}</span>
+    <div class="field">
+      <label for={id}>{props.label}</label>
       <input
+        id={id}
+        aria-describedby={props.hint ? `${id}-hint` : undefined}
         type={props.password ? "password" : "text"}
         value={props.value}
         autocomplete={(props.autoComplete ?? "off") as "off"}
@@ -125,8 +128,8 @@ export function Field(props: {
         required
         onInput={(event) => props.onInput(event.currentTarget.value)}
       />
-      {props.hint && <small>{props.hint}</small>}
-    </label>
+      {props.hint && <small id={`${id}-hint`}>{props.hint}</small>}
+    </div>
   );
 }
 

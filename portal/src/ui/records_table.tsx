@@ -4,9 +4,11 @@ import { useEffect, useState } from "preact/hooks";
 
 import { type Session } from "../client/session.ts";
 import { type Study } from "../client/studies.ts";
+import { isPositive, kindOfRun, leading } from "../core/model/finding.ts";
 import { type Bytes } from "../core/bytes.ts";
 import { texts } from "../texts.ts";
 import { Problem, useAction } from "./dialog.tsx";
+import { toneOf } from "./tone.ts";
 
 const MOST_ROWS = 200;
 
@@ -38,7 +40,9 @@ export function RecordsTable(props: {
     });
   }, [study.id, models.length]);
 
-  const findings = study.run?.phase === "done" ? study.run.findings : [];
+  const run = study.run?.phase === "done" ? study.run : null;
+  const findings = run?.findings ?? [];
+  const kind = run === null ? "binary" : kindOfRun(run);
   return (
     <div class="records">
       <Problem error={action.error} />
@@ -63,8 +67,8 @@ export function RecordsTable(props: {
                   <tr key={index}>
                     <th scope="row">{index + 1}</th>
                     {finding && (
-                      <td class={finding.finding === finding.positive ? "positive" : "negative"}>
-                        {finding.finding} {finding.probability.toFixed(3)}
+                      <td class={toneOf(isPositive(finding, kind))}>
+                        {finding.finding} {leading(finding, kind).probability.toFixed(3)}
                       </td>
                     )}
                     {[...row].map((value, column) => (

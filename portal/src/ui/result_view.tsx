@@ -5,9 +5,11 @@ import { useState } from "preact/hooks";
 
 import { reportJson, reportPdf } from "../client/report.ts";
 import { type Run, type Study } from "../client/studies.ts";
-import { type Finding } from "../core/model/finding.ts";
-import { duration, fill, size, texts } from "../texts.ts";
+import { isPositive, kindOfRun, leading, type Finding } from "../core/model/finding.ts";
+import { type Kind } from "../core/model/outputs.ts";
+import { decimals, duration, fill, size, texts } from "../texts.ts";
 import { save } from "./saving.ts";
+import { toneOf } from "./tone.ts";
 import { type ShownImage } from "./viewer.tsx";
 
 export function ResultView(props: {
@@ -19,8 +21,10 @@ export function ResultView(props: {
   const { study, run } = props;
   const [chosen, setChosen] = useState(0);
   const finding = run.findings[Math.min(chosen, run.findings.length - 1)];
+  const kind = kindOfRun(run);
   const receipt = run.receipts[0];
   if (finding === undefined || receipt === undefined) return null;
+  const frames = study.summary?.frameCount ?? 1;
   const image = props.shown.current?.studyId === study.id ? props.shown.current.data : null;
   const file = study.name.replace(/\.[^.]*$/, "");
   return (
@@ -28,17 +32,28 @@ export function ResultView(props: {
       {run.findings.length > 1 && (
         <label class="field">
           <span>{texts.result.record}</span>
-          <select onChange={(event) => setChosen(Number(event.currentTarget.value))}>
+          <select value={chosen} onChange={(event) => setChosen(Number(event.currentTarget.value))}>
             {run.findings.map((one, index) => (
               <option key={index} value={index}>
-                {index + 1}: {one.finding} {one.probability.toFixed(3)}
+                {index + 1}: {one.finding} {leading(one, kind).probability.toFixed(3)}
               </option>
             ))}
           </select>
         </label>
       )}
-      <FindingView finding={finding} />
+      <FindingView finding={finding} kind={kind} />
+      {frames > 1 && study.frame !== run.frame && (
+        <p class="warning">
+          {fill(texts.result.otherFrame, { analysed: run.frame + 1, shown: study.frame + 1 })}
+        </p>
+      )}
       <dl class="facts">
+        {frames > 1 && (
+          <>
+            <dt>{texts.nav.image}</dt>
+            <dd>{fill(texts.viewer.frameOf, { index: run.frame + 1, count: frames })}</dd>
+          </>
+        )}
         <dt>{texts.result.model}</dt>
         <dd>
           {run.title}, {fill(texts.result.version, { version: run.version })}
@@ -113,14 +128,17 @@ export function ResultView(props: {
   );
 }
 
-function FindingView({ finding }: { finding: Finding }) {
-  const positive = finding.finding === finding.positive;
-  const percent = (value: number): string => `${(100 * value).toFixed(1)}%`;
-  const point = fill(texts.result.point, { value: finding.threshold });
-  const words = finding.probability >= finding.threshold ? texts.result.above : texts.result.below;
+const percent = (value: number): string => `${(100 * value).toFixed(1)}%`;
+
+function FindingView({ finding, kind }: { finding: Finding; kind: Kind }) {
+  const tone = toneOf(isPositive(finding, kind));
+  if (kind !== "binary") return <Classes finding={finding} kind={kind} tone={tone} />;
+  const point = fill(texts.result.point, { value: decimals(finding.threshold) });
+  // the answer itself says on which side it is: the rounded number may lie on the point
+  const words = tone === "positive" ? texts.result.above : texts.result.below;
   return (
     <>
-      <h2 class={`finding ${positive ? "positive" : "negative"}`}>{finding.finding}</h2>
+      <h2 class={`finding ${tone}`}>{finding.finding}</h2>
       <p class="probability">
         {fill(texts.result.probability, { name: finding.positive })}{" "}
         <strong>{finding.probability.toFixed(3)}</strong>
@@ -133,10 +151,10 @@ function FindingView({ finding }: { finding: Finding }) {
           aria-valuemax={1}
           aria-valuenow={finding.probability}
           aria-label={fill(texts.result.probability, { name: finding.positive })}
-          aria-valuetext={`${finding.probability.toFixed(3)}, ${words} ${finding.threshold}`}
+          aria-valuetext={`${finding.probability.toFixed(3)}, ${words} ${decimals(finding.threshold)}`}
         >
           <div
-            class={`value ${positive ? "positive" : "negative"}`}
+            class={`value ${tone}`}
             style={{ width: percent(finding.probability) }}
           />
           <div class="point" style={{ left: percent(finding.threshold) }} />
@@ -150,6 +168,36 @@ function FindingView({ finding }: { finding: Finding }) {
         </div>
       </div>
       <p class="detail">{texts.result.calibrated}</p>
+    </>
+  );
+}
+
+/** One of several classes, or several at once: the probability of each. */
+function Classes({ finding, kind, tone }: { finding: Finding; kind: Kind; tone: string }) {
+  const several = kind === "multilabel";
+  return (
+    <>
+      <h2 class={`finding ${tone}`}>{finding.finding}</h2>
+      <dl class="classes">
+        {Object.entries(finding.probabilities).map(([name, value]) => {
+          const found = several ? value >= finding.threshold : name === finding.finding;
+          return (
+            <div key={name} class={found ? "found" : ""}>
+              <dt>{name}</dt>
+              <dd>{value.toFixed(3)}</dd>
+              <div class="track" aria-hidden="true">
+                <div class={`value ${found ? tone : "other"}`} style={{ width: percent(value) }} />
+                {several && <div class="point" style={{ left: percent(finding.threshold) }} />}
+              </div>
+            </div>
+          );
+        })}
+      </dl>
+      <p class="detail">
+        {several
+          ? fill(texts.result.manyCalibrated, { point: decimals(finding.threshold) })
+          : texts.result.oneCalibrated}
+      </p>
     </>
   );
 }

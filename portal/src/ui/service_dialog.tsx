@@ -28,7 +28,10 @@ export function ServiceDialog(props: {
       : connection === "connecting"
         ? texts.service.connecting
         : texts.service.offline;
-  const changed = typeof connection === "object" && connection.code === "service-key-changed";
+  const offered =
+    typeof connection === "object" && connection.code === "service-key-changed"
+      ? String(connection.values.key)
+      : null;
   return (
     <Dialog title={texts.service.title} onClose={props.onClose}>
       <p>
@@ -40,15 +43,24 @@ export function ServiceDialog(props: {
           {texts.service.signingKey}: <code>{session.serviceKey}</code>
         </p>
       )}
-      {session.elsewhere.length > 0 && (
+      {connection === "connected" && session.elsewhere.length > 0 && (
         <p class="detail">
           {fill(texts.service.elsewhere, { names: session.elsewhere.join(", ") })}
         </p>
       )}
-      {changed && (
-        <button type="button" class="danger" onClick={() => connected(() => session.trustNewService())}>
-          {texts.service.trustNew}
-        </button>
+      {offered !== null && (
+        <>
+          <p>
+            {texts.service.offeredKey}: <code>{offered}</code>
+          </p>
+          <button
+            type="button"
+            class="danger"
+            onClick={() => connected(() => session.trustNewService(offered))}
+          >
+            {texts.service.trustNew}
+          </button>
+        </>
       )}
       <form
         aria-busy={action.busy}

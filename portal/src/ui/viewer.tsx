@@ -267,7 +267,7 @@ export function Viewer(props: {
         <canvas
           ref={canvas}
           tabIndex={0}
-          role="img"
+          role="application"
           aria-label={`${study.name}. ${texts.viewer.label}`}
           onKeyDown={onKey}
           onPointerDown={onPointerDown}

@@ -4,7 +4,8 @@ import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 
 import { type Analyses } from "../client/analyses.ts";
 import { type Session } from "../client/session.ts";
-import { type Study, type Worklist } from "../client/studies.ts";
+import { watchIdle } from "../client/idle.ts";
+import { isOpen, type Study, type Worklist } from "../client/studies.ts";
 import { toMessage, type ErrorMessage } from "../core/errors.ts";
 import { fill, texts } from "../texts.ts";
 import { AnalysisPanel } from "./analysis_panel.tsx";
@@ -16,7 +17,8 @@ import { ServiceDialog } from "./service_dialog.tsx";
 import { type ShownImage, Viewer } from "./viewer.tsx";
 import { WorklistPanel } from "./worklist_panel.tsx";
 
-type Panel = "worklist" | "image" | "result";
+const PANELS = ["worklist", "image", "result"] as const;
+type Panel = (typeof PANELS)[number];
 
 export function Workbench(props: {
   session: Session;
@@ -63,6 +65,11 @@ export function Workbench(props: {
     else setConnection({ family: "service", code: "unauthorized", values: {} });
   }, [session]);
 
+  useEffect(() => {
+    const isBusy = (): boolean => worklist.studies.some((one) => isOpen(one.run));
+    return watchIdle(isBusy, props.onLock);
+  }, [worklist]);
+
   const addFiles = async (files: readonly File[]): Promise<void> => {
     setReading((count) => count + files.length);
     for (const file of files) {
@@ -96,6 +103,7 @@ export function Workbench(props: {
   return (
     <div
       class={`workbench show-${panel} ${dragging ? "dragging" : ""}`}
+      data-drop={texts.worklist.drop}
       onDragOver={(event) => {
         event.preventDefault();
         setDragging(true);
@@ -121,7 +129,7 @@ export function Workbench(props: {
           {texts.protection.short}
         </p>
         <p class="notice">{texts.notDevice}</p>
-        <nav aria-label={texts.service.title}>
+        <nav aria-label={texts.nav.label}>
           <button type="button" class="quiet" onClick={() => setDialog("keys")}>
             {texts.nav.keys}
           </button>
@@ -138,7 +146,7 @@ export function Workbench(props: {
         </nav>
       </header>
 
-      <div class="messages" aria-live="polite">
+      <div class="messages">
         {typeof connection === "object" && (
           <div class="problem-with-button">
             <Problem error={connection} />
@@ -159,24 +167,35 @@ export function Workbench(props: {
             />
           </div>
         ))}
-        {reading > 0 && <p class="reading">{fill(texts.worklist.reading, { count: reading })}</p>}
+        <p class="reading" role="status">
+          {reading > 0 && fill(texts.worklist.reading, { count: reading })}
+        </p>
       </div>
 
       <div class="tabs" role="tablist" aria-label={texts.product}>
-        {(["worklist", "image", "result"] as const).map((name) => (
+        {PANELS.map((name) => (
           <button
             key={name}
             type="button"
             role="tab"
+            id={`tab-${name}`}
             aria-selected={panel === name}
+            tabIndex={panel === name ? 0 : -1}
             onClick={() => setPanel(name)}
+            onKeyDown={(event) => {
+              const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+              if (step === undefined) return;
+              const next = PANELS[(PANELS.indexOf(name) + step + PANELS.length) % PANELS.length]!;
+              setPanel(next);
+              document.getElementById(`tab-${next}`)?.focus();
+            }}
           >
             {texts.nav[name]}
           </button>
         ))}
       </div>
 
-      <div class="columns">
+      <main class="columns">
         <WorklistPanel
           studies={worklist.studies}
           chosen={chosen}
@@ -224,7 +243,7 @@ export function Workbench(props: {
           onError={report}
           onStarted={() => setPanel("result")}
         />
-      </div>
+      </main>
 
       {dialog === "keys" && <KeysDialog session={session} onClose={() => setDialog(null)} />}
       {dialog === "service" && (

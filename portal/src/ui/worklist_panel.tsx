@@ -3,8 +3,10 @@
 import { useRef, useState } from "preact/hooks";
 
 import { isOpen, type Study } from "../client/studies.ts";
+import { isPositive, kindOfRun, leading } from "../core/model/finding.ts";
 import { type ModelInfo } from "../core/service/answers.ts";
 import { sentence, texts } from "../texts.ts";
+import { toneOf } from "./tone.ts";
 
 type Filter = "all" | "open" | "finished";
 
@@ -136,12 +138,19 @@ function Outcome({ study }: { study: Study }) {
   if (isOpen(run)) return <span class="outcome working">{texts.run.phase[run.phase]}</span>;
   const [first] = run.findings;
   if (first === undefined) return null;
+  const kind = kindOfRun(run);
+  if (run.findings.length === 1) {
+    return (
+      <span class={`outcome ${toneOf(isPositive(first, kind))}`}>
+        {first.finding} {leading(first, kind).probability.toFixed(3)}
+      </span>
+    );
+  }
   const positives = run.findings.filter((one) => one.finding === one.positive).length;
+  const tone = kind === "multiclass" ? "neutral" : toneOf(positives > 0);
   return (
-    <span class={`outcome ${positives > 0 ? "positive" : "negative"}`}>
-      {run.findings.length === 1
-        ? `${first.finding} ${first.probability.toFixed(3)}`
-        : `${positives} / ${run.findings.length} ${first.positive}`}
+    <span class={`outcome ${tone}`}>
+      {positives} / {run.findings.length} {first.positive}
     </span>
   );
 }

@@ -1,6 +1,7 @@
 // The crypto worker: the one place where a secret key exists unencrypted.
 
 import initialize, { type MainModule } from "node-seal";
+import sealIntegrity from "../../node_modules/node-seal/dist/seal_throws.wasm?integrity";
 import sealWasmUrl from "../../node_modules/node-seal/dist/seal_throws.wasm?url";
 
 import { equal, type Bytes } from "../core/bytes.ts";
@@ -13,11 +14,12 @@ import {
 } from "../core/ckks/key_file.ts";
 import { checkedParameters } from "../core/ckks/parameters.ts";
 import { SecretKeys } from "../core/ckks/secret_keys.ts";
-import { keyError } from "../core/errors.ts";
+import { PortalError, keyError } from "../core/errors.ts";
 import { decodeCiphertext, encodeCiphertext } from "../core/wire/ciphertext.ts";
 import { encodeKey } from "../core/wire/key.ts";
 import { open, seal, type Sealed } from "../client/sealed.ts";
 import { serve } from "./rpc.ts";
+import { fetchWasm } from "./wasm.ts";
 
 /** A secret key as it is stored: encrypted under the vault's key. */
 export interface StoredKey {
@@ -32,8 +34,18 @@ const loaded = new Map<string, SecretKeys>();
 let starting: Promise<MainModule> | null = null;
 
 function sealModule(): Promise<MainModule> {
-  starting ??= initialize({ locateFile: () => sealWasmUrl });
+  starting ??= startSeal();
+  starting.catch(() => (starting = null));
   return starting;
+}
+
+async function startSeal(): Promise<MainModule> {
+  const wasmBinary = await fetchWasm(sealWasmUrl, sealIntegrity);
+  try {
+    return await initialize({ wasmBinary });
+  } catch {
+    throw new PortalError("browser", "wasm-failed");
+  }
 }
 
 function keysFor(parametersDigest: string): SecretKeys {
@@ -97,7 +109,9 @@ const methods = {
     level: number,
   ): Promise<Bytes> {
     const keys = keysFor(parametersDigest);
-    return encodeCiphertext(keys.parameters, await keys.encrypt(slots, scale, level));
+    const encrypted = await keys.encrypt(slots, scale, level);
+    slots.fill(0);
+    return encodeCiphertext(keys.parameters, encrypted);
   },
 
   async decrypt(

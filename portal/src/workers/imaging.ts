@@ -1,7 +1,10 @@
 // The imaging worker: files to pixels, apart from the page, which stays quick, and from the keys.
 
+import jpegIntegrity from "@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasm?integrity";
 import jpegWasm from "@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasm?url";
+import jpegLsIntegrity from "@cornerstonejs/codec-charls/decodewasm?integrity";
 import jpegLsWasm from "@cornerstonejs/codec-charls/decodewasm?url";
+import jpeg2000Integrity from "@cornerstonejs/codec-openjpeg/decodewasm?integrity";
 import jpeg2000Wasm from "@cornerstonejs/codec-openjpeg/decodewasm?url";
 
 import { inputError } from "../core/errors.ts";
@@ -13,9 +16,14 @@ import { readRecords } from "../core/imaging/records.ts";
 import { sniff } from "../core/imaging/file_format.ts";
 import { type ImageSummary, type ViewableFrame } from "../core/imaging/viewable.ts";
 import { serve } from "./rpc.ts";
+import { fetchWasm } from "./wasm.ts";
 
-const WASM = { jpeg: jpegWasm, "jpeg-ls": jpegLsWasm, "jpeg-2000": jpeg2000Wasm };
-setWasmSource(async (codec) => (await fetch(WASM[codec])).arrayBuffer());
+const WASM = {
+  jpeg: [jpegWasm, jpegIntegrity],
+  "jpeg-ls": [jpegLsWasm, jpegLsIntegrity],
+  "jpeg-2000": [jpeg2000Wasm, jpeg2000Integrity],
+} as const;
+setWasmSource((codec) => fetchWasm(...WASM[codec]));
 
 // the image on the screen and the one that waits to be analysed
 const MAX_OPEN = 3;

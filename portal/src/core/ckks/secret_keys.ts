@@ -91,7 +91,9 @@ export class SecretKeys {
       const context = keep(sealContext(seal, parameters.n, parameters.primes));
       const key = keep(keep(new seal.KeyGenerator(context)).secretKey());
       const file = asBytes(key.saveToArray(seal.ComprModeType.none));
-      return sealFormat.readSecret(file, parameters.n);
+      const secret = sealFormat.readSecret(file, parameters.n);
+      file.fill(0);
+      return secret;
     });
     return new SecretKeys(seal, parameters, rows, randomBytes(16));
   }
@@ -136,7 +138,10 @@ export class SecretKeys {
       }
       const encrypted = keep(new seal.Ciphertext());
       this.#encryptor.encryptSymmetric(lowered, encrypted);
-      return sealFormat.readCiphertext(asBytes(encrypted.saveToArray(seal.ComprModeType.none)));
+      const file = asBytes(encrypted.saveToArray(seal.ComprModeType.none));
+      const pair = sealFormat.readCiphertext(file);
+      file.fill(0);
+      return pair;
     });
     const seed = randomBytes(SEED_BYTES);
     const key = await seedKey(seed);
@@ -145,6 +150,7 @@ export class SecretKeys {
       const mask = await uniformResidues(key, primes[i]!, n, 0, i);
       c0.push(exchangeMask(b![i]!, a![i]!, mask, this.#rows[i]!, primes[i]!));
     }
+    wipe([b!, a!]);
     return { level, scale, seed, c0 };
   }
 
@@ -177,6 +183,7 @@ export class SecretKeys {
       return asBytes(keys.saveToArray(seal.ComprModeType.none));
     });
     const pairs = sealFormat.readKey(file, element === RELINEARIZATION ? 0 : (element - 1) / 2);
+    file.fill(0);
     const seed = randomBytes(SEED_BYTES);
     const aes = await seedKey(seed);
     const digits: Float64Array[][] = [];
@@ -189,6 +196,7 @@ export class SecretKeys {
           exchangeMask(b![row]!, a![row]!, masks[row]!, this.#rows[index]!, primes[index]!),
         ),
       );
+      wipe([b!, a!]);
     }
     return { element, level, seed, digits };
   }
@@ -239,6 +247,14 @@ function sealContext(seal: MainModule, n: number, primes: readonly number[]): SE
     }
     return context;
   });
+}
+
+/**
+ * SEAL's own pair and what is sent of it have the same error, so both together give the secret:
+ * SEAL's pair is as secret as the key.
+ */
+function wipe(pair: Float64Array[][]): void {
+  for (const rows of pair) for (const row of rows) row.fill(0);
 }
 
 /** A copy: the array may be a view of WebAssembly's memory. */

@@ -1,7 +1,7 @@
 // What a person gets: a finding with coarse probabilities (docs/adr/0011-coarse-answers.md).
 
 import { type Heatmap } from "./heatmap.ts";
-import { kindOf, type Outputs } from "./outputs.ts";
+import { kindOf, type Kind, type Outputs } from "./outputs.ts";
 
 export interface Finding {
   finding: string;
@@ -14,6 +14,28 @@ export interface Finding {
 
 /** What is said where none of several findings reaches the operating point. */
 const NO_FINDING = "no finding";
+
+/** Whether an answer speaks of the class that is looked for; null where none of several is. */
+export function isPositive(finding: Finding, kind: Kind): boolean | null {
+  if (kind === "multiclass") return null;
+  if (kind === "multilabel") return finding.finding !== NO_FINDING;
+  return finding.finding === finding.positive;
+}
+
+/** The kind of an answer, also of one that was kept before its kind was. */
+export function kindOfRun(run: { kind?: Kind; findings: readonly Finding[] }): Kind {
+  const classes = Object.keys(run.findings[0]?.probabilities ?? {}).length;
+  return run.kind ?? (classes > 2 ? "multiclass" : "binary");
+}
+
+/** The number that stands beside the answer: of the class it names, or of the most probable one. */
+export function leading(finding: Finding, kind: Kind): { name: string; probability: number } {
+  if (kind === "binary") return { name: finding.positive, probability: finding.probability };
+  const [name, probability] = Object.entries(finding.probabilities).reduce((best, one) =>
+    one[1] > best[1] ? one : best,
+  );
+  return { name, probability };
+}
 
 /** Three decimals, half to even as NumPy rounds: exact decrypted floats must not be shared. */
 export function coarse(probability: number): number {

@@ -65,8 +65,12 @@ export function serviceInfo(document: any): ServiceInfo {
   return { version: text(document.version), publicKey: fromHex(digest(document.public_key)) };
 }
 
-export function modelNames(document: any): string[] {
-  return document.models.map((model: any) => text(model.name));
+/** Names of the models, and which are served on ciphertext; the others take sealed envelopes. */
+export function modelList(document: any): { name: string; onCiphertext: boolean }[] {
+  return document.models.map((model: any) => ({
+    name: text(model.name),
+    onCiphertext: (model.levels ?? ["homomorphic"]).includes("homomorphic"),
+  }));
 }
 
 export async function modelInfo(document: any, name: string): Promise<ModelInfo> {

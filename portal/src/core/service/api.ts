@@ -38,9 +38,9 @@ export class Api {
     return answers.reading(() => answers.serviceInfo(document));
   }
 
-  async models(): Promise<string[]> {
+  async models(): Promise<{ name: string; onCiphertext: boolean }[]> {
     const document = await this.#exchange.json("GET", "/v1/models");
-    return answers.reading(() => answers.modelNames(document));
+    return answers.reading(() => answers.modelList(document));
   }
 
   async model(name: string): Promise<ModelInfo> {

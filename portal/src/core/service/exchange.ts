@@ -27,6 +27,9 @@ const KNOWN_CODES = new Set([
   "rate-limited",
   "shutting-down",
   "access-denied",
+  "level-too-low",
+  "level-not-served",
+  "audit-unavailable",
 ]);
 
 export interface Content {
@@ -133,6 +136,11 @@ function uploaded(
     request.responseType = "arraybuffer";
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => onProgress(event.loaded / body.length);
+    request.onprogress = (event) => {
+      if (event.loaded <= MAX_JSON_BYTES) return;
+      reject(serviceError("answer-too-long"));
+      request.abort();
+    };
     request.onerror = () => reject(new TypeError("the connection failed"));
     request.onload = () => {
       const retry = request.getResponseHeader("Retry-After");
@@ -154,7 +162,9 @@ async function readAnswer(
   const limit = response.ok ? maxBytes : MAX_JSON_BYTES;
   // no browser reads on behind an announced length, so what fits may be taken at once
   const announced = response.headers.get("Content-Length");
-  const fits = announced !== null && Number(announced) <= limit;
+  // of a compressed answer it is the compressed length
+  const packed = response.headers.get("Content-Encoding") !== null;
+  const fits = announced !== null && !packed && Number(announced) <= limit;
   const bytes = fits
     ? new Uint8Array(await response.arrayBuffer())
     : await readBounded(response, limit);
@@ -180,6 +190,7 @@ async function readBounded(response: Response, limit: number): Promise<Bytes> {
 }
 
 export function refusal(status: number, body: Uint8Array): PortalError {
+  if (status === 507) return serviceError("storage-full");
   if (status >= 500 && status !== 503) return serviceError("failed", { status });
   let code: unknown;
   try {
