@@ -14,6 +14,7 @@ PARTS = {
     "inversion": "from what is seen of an inference back to the image",
     "extraction": "how many answers until a copy agrees with the model",
     "masked": "a network trained on clear, obfuscated and encrypted images: where it can learn",
+    "privacy": "accuracy and membership inference against the budget of differential privacy",
     "ckks": "precision, worst errors, unused slots, timing, key recovery, parameters",
 }
 

@@ -48,7 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
         "machine": machine(),
         "rows": [row.to_json() for row in rows],
     }
-    command = f"safelight lab compare {model.name} --images {arguments.images} --report DIR"
+    chosen = "" if methods == tuple(METHODS) else f" --methods {','.join(methods)}"
+    command = (
+        f"safelight lab compare {model.name} --images {arguments.images}{chosen} "
+        f"--seed {arguments.seed} --report DIR"
+    )
     show(
         arguments,
         document,

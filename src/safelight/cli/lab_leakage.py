@@ -9,6 +9,7 @@ from safelight.cli.lab_output import (
     add_dataset_argument,
     add_output_arguments,
     dataset_of,
+    dataset_options,
     prepare_output,
     show,
 )
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the part."""
     add_dataset_argument(parser, size=64)
     parser.add_argument("--images", type=int, default=200, metavar="N", help="of the test split")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of changed pixels")
     add_output_arguments(parser)
 
 
@@ -34,14 +36,21 @@ def run(arguments: argparse.Namespace) -> int:
     reference = grey_bytes(data, "train")[:_REFERENCE]
     with watcher() as watch:
         found = measure_leakage(
-            images, reference, progress=lambda what, done, total: watch("leakage", done, total)
+            images,
+            reference,
+            seed=arguments.seed,
+            progress=lambda what, done, total: watch("leakage", done, total),
         )
-    command = f"safelight lab leakage --images {len(images)} --report DIR"
+    command = (
+        f"safelight lab leakage{dataset_options(arguments)} --images {len(images)} "
+        f"--seed {arguments.seed} --report DIR"
+    )
+    document = found.to_json() | {"dataset": data.name, "seed": arguments.seed}
     show(
         arguments,
-        found.to_json() | {"dataset": data.name},
+        document,
         _table(found),
-        lambda folder: write_leakage_page(folder, found, dataset=data.name, command=command),
+        lambda folder: write_leakage_page(folder, found, document=document, command=command),
     )
     return 0
 

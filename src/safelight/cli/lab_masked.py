@@ -11,6 +11,7 @@ from safelight.cli.lab_output import (
     add_dataset_argument,
     add_output_arguments,
     dataset_of,
+    dataset_options,
     prepare_output,
     show,
 )
@@ -32,8 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     with watcher() as watch:
         rows = list(masked_rows(data, seed=seed, progress=watch))
     document = {"dataset": data.name, "seed": seed, "rows": [asdict(row) for row in rows]}
-    path = " --dataset PATH" if arguments.dataset is not None else ""
-    command = f"safelight lab masked{path} --seed {seed} --report DIR"
+    command = f"safelight lab masked{dataset_options(arguments)} --seed {seed} --report DIR"
     lines = (
         f"{row.representation:36} AUC {row.auc:.3f} ({row.auc_low:.3f}-{row.auc_high:.3f})  "
         f"accuracy {row.accuracy:.3f}\n"

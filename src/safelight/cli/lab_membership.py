@@ -41,7 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _line(row: MembershipRow) -> str:
     s = row.success
+    rate = s.true_positive_rates[0]
+    shown = "" if rate is None else f"  TPR at 1 % FPR {rate:.3f}"
     return (
-        f"{row.target:52} {row.sees:26} {row.attack:20} AUC {s.auc:.3f} "
-        f"({s.auc_low:.3f}-{s.auc_high:.3f})  TPR at 1 % FPR {s.true_positive_rates[0]:.3f}\n"
+        f"{row.target:52} {row.sees:26} {row.attack:24} AUC {s.auc:.3f} "
+        f"({s.auc_low:.3f}-{s.auc_high:.3f}){shown}\n"
     )

@@ -39,6 +39,13 @@ def dataset_of(arguments: argparse.Namespace) -> Dataset:
     return dataset_at(arguments.dataset, size=arguments.size)
 
 
+def dataset_options(arguments: argparse.Namespace) -> str:
+    """The same choice as options of a command; PATH stands for where the data lie."""
+    if arguments.dataset is None:
+        return ""
+    return f" --dataset PATH/{arguments.dataset.resolve().name} --size {arguments.size}"
+
+
 def prepare_output(arguments: argparse.Namespace) -> None:
     """Makes the report's folder before anything long begins."""
     if arguments.report is not None:

@@ -55,6 +55,17 @@ def ciphertext_features(
     return np.stack(features)
 
 
+def clear_requests(inputs: FloatArray) -> list[bytes]:
+    """What would travel without encryption: 8-bit grey values; the classifier's positive control.
+
+    Args:
+        inputs: ``[n, *input_shape]``.
+    """
+    low, high = np.percentile(inputs, [0.5, 99.5])
+    grey = np.clip(np.rint(255 * (inputs - low) / (high - low)), 0, 255).astype(np.uint8)
+    return [each.tobytes() for each in grey]
+
+
 def byte_features(message: bytes) -> FloatArray:
     """Of a message: its length, its histogram, means of 64 stretches of its bytes."""
     values = np.frombuffer(message, np.uint8)

@@ -19,6 +19,7 @@ import io
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ from safelight.lab.compare_process import PHASES
 from safelight.lab.extras import extra
 from safelight.lab.inversion import trained_inversion
 from safelight.lab.jigsaw import jigsaw
+from safelight.lab.masked_run import grey_bytes
 from safelight.lab.membership import attack_success
 from safelight.lab.picture_similarity import structural_similarity
 from safelight.models.data_source import dataset_titled
@@ -181,6 +183,9 @@ def compare(
             f"{images} images are too few for an interval", hint=f"at least {FEWEST_IMAGES}"
         )
     extra("skimage.metrics", "lab")
+    if "obfuscated" in methods:
+        extra("scipy.optimize", "lab")
+        extra("torch", "train")
     data = dataset_titled(model.description["data"]["name"])
     job = _job(model, data, images, seed)
     plain: BoolArray | None = None
@@ -202,14 +207,14 @@ def _job(model: TrainedModel, data: Dataset, count: int, seed: int) -> _Job:
     rng = np.random.default_rng(seed)
     parts = []
     for split, wanted in (("test", count), ("train", _MEMBERS), ("val", _MEMBERS)):
-        own = data.splits[split]
+        own, images = data.splits[split], grey_bytes(data, split)
         # spread over the split, the same places in images and model inputs
         chosen = np.sort(rng.permutation(len(own.labels))[:wanted])
         parts.append(
-            (own.inputs[chosen], held_out(model, split=split).inputs[chosen], own.labels[chosen])
+            (images[chosen], held_out(model, split=split).inputs[chosen], own.labels[chosen])
         )
     images, inputs, labels = (np.concatenate(each) for each in zip(*parts, strict=True))
-    public = data.train.inputs[rng.permutation(len(data.train.labels))[:1000]]
+    public = grey_bytes(data, "train")[rng.permutation(len(data.train.labels))[:1000]]
     return _Job(images, inputs, labels, len(parts[0][2]), parts[1][0], public)
 
 
@@ -271,16 +276,24 @@ def _measured(
     source, result = folder / "job.npz", folder / "result.npz"
     np.savez(source, images=images, inputs=job.inputs, timed=np.array(job.tests))
     command = [sys.executable, "-m", "safelight.lab.compare_process", method, name]
-    process = subprocess.Popen(  # noqa: S603 - our own module
-        [*command, str(source), str(result)], stderr=subprocess.PIPE, text=True
-    )
     last = ""
-    assert process.stderr is not None
-    for line in process.stderr:
-        last = line.strip() or last
-        if last.isdecimal():
-            progress(f"compare: {method}", int(last), len(images))
-    if process.wait(_TIMEOUT_S) != 0:
+    with subprocess.Popen(  # noqa: S603 - our own module
+        [*command, str(source), str(result)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        late = threading.Timer(_TIMEOUT_S, process.kill)
+        late.start()
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                last = line.strip() or last
+                if last.isdecimal():
+                    progress(f"compare: {method}", int(last), len(images))
+        except BaseException:
+            process.kill()  # its service ends with its pipe
+            raise
+        finally:
+            late.cancel()
+    if process.returncode != 0:
         raise ServiceFailedError(f"the method {method} failed", hint=last)
     with np.load(result, allow_pickle=False) as archive:
         return {key: archive[key] for key in archive.files}
@@ -293,8 +306,8 @@ def _obfuscated_network(
     from safelight.models.training.masked_cnn import save_masked_cnn, train_masked_cnn
 
     trained = train_masked_cnn(
-        obfuscation.apply(data.train.inputs), data.train.labels,
-        (obfuscation.apply(data.val.inputs), data.val.labels), seed=seed,
+        obfuscation.apply(grey_bytes(data, "train")), data.train.labels,
+        (obfuscation.apply(grey_bytes(data, "val")), data.val.labels), seed=seed,
         progress=lambda done, total: progress("compare: training", done, total),
     )  # fmt: skip
     path = folder / "network.npz"

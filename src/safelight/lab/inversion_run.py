@@ -17,7 +17,7 @@ from safelight.circuit.graph import INPUT
 from safelight.circuit.outputs import logits_of, probabilities
 from safelight.circuit.reference import evaluate, evaluate_all
 from safelight.errors import InputError
-from safelight.lab.ciphertext_guess import ciphertext_features
+from safelight.lab.ciphertext_guess import byte_features, ciphertext_features, clear_requests
 from safelight.lab.inversion import (
     FloatArray,
     Prior,
@@ -52,6 +52,8 @@ class InversionRow:
         ssim_low: Lower end of its 95 % interval.
         ssim_high: Upper end.
         psnr_db: Of the same.
+        feature_distance: Between the model's activations of both, each place's channels scaled to
+            length 1 (as LPIPS does with a network for photographs); 0 for the same picture.
         reidentified: Share of records told from 19 others by the reconstruction; 0.05 at chance.
         better_than_mean: Share of records whose SSIM beats the mean image's.
         records: How many.
@@ -64,6 +66,7 @@ class InversionRow:
     ssim_low: float
     ssim_high: float
     psnr_db: float
+    feature_distance: float
     reidentified: float
     better_than_mean: float
     records: int
@@ -121,7 +124,7 @@ def invert(
             hint=f"attack at least {FEWEST_TARGETS}",
         )
     known = public[rng.permutation(len(public))[:_PUBLIC]].reshape(-1, targets[0].size)
-    judge = _Judge(known, targets, shown, seed)
+    judge = _Judge(known, targets, shown, seed, lambda images: _activations(model, images))
     rows = [
         judge.row(attack, sees, knows, found)
         for attack, sees, knows, found in _attacks(model, known, targets, rng, progress)
@@ -157,6 +160,11 @@ def _attacks(
     )  # fmt: skip
     found = trained_inversion(wire[:count], known[:count], wire[count:])
     yield "trained inversion", "ciphertext", f"{count} examples", found
+    clear = np.stack(
+        [byte_features(each) for each in clear_requests(np.concatenate([known[:count], flat]))]
+    )
+    found = trained_inversion(clear[:count], known[:count], clear[count:])
+    yield "positive control: the same", "requests in clear", f"{count} examples", found
     answers, asked = np.round(probability(known), 3), np.round(probability(flat), 3)
     found = trained_inversion(answers, known, asked)
     yield "trained inversion", "probability, 3 decimals", f"{len(known)} examples", found
@@ -199,10 +207,30 @@ def _each(
     return np.stack(found)
 
 
+def _activations(model: TrainedModel, images: FloatArray) -> list[FloatArray]:
+    """Of each activation layer ``[n, channels, places]``, channels of a place at length 1."""
+    values = evaluate_all(model.graph, images)
+    found = []
+    for layer in model.graph.layers:
+        if layer.op == "polynomial":
+            own = values[layer.name]
+            own = own.reshape(*own.shape[:2], -1) if own.ndim > 2 else own[:, :, None]
+            found.append(own / (np.linalg.norm(own, axis=1, keepdims=True) + 1e-9))
+    return found
+
+
 class _Judge:
     """Scores reconstructions as pictures."""
 
-    def __init__(self, known: FloatArray, targets: FloatArray, shown: int, seed: int) -> None:
+    def __init__(
+        self,
+        known: FloatArray,
+        targets: FloatArray,
+        shown: int,
+        seed: int,
+        activations: Callable[[FloatArray], list[FloatArray]],
+    ) -> None:
+        self._activations = activations
         self._low, self._high = np.percentile(known, [0.5, 99.5])
         self._shape = targets.shape[2:]
         self._flat = targets.reshape(len(targets), -1)
@@ -211,6 +239,7 @@ class _Judge:
         self._mean = np.array([structural_similarity(t, mean) for t in self._truth])
         self._rng = np.random.default_rng(seed + 1)
         self._shown = shown
+        self._features = activations(self._flat)
         self.pictures = {"model input": self._truth[:shown]}
 
     def _pictures(self, values: FloatArray) -> NDArray[np.uint8]:
@@ -234,10 +263,16 @@ class _Judge:
             ssim_low=float(low),
             ssim_high=float(high),
             psnr_db=float(np.mean(psnr)),
+            feature_distance=self._feature_distance(found),
             reidentified=self._reidentified(found),
             better_than_mean=float((ssim > self._mean).mean()),
             records=len(ssim),
         )
+
+    def _feature_distance(self, found: FloatArray) -> float:
+        """Mean over activations of the squared distance of their unit vectors."""
+        pairs = zip(self._features, self._activations(found), strict=True)
+        return float(np.mean([((own - other) ** 2).sum(axis=1).mean() for own, other in pairs]))
 
     def _reidentified(self, found: FloatArray) -> float:
         """Share whose nearest candidate, of the record and others, is the record itself."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from safelight.ckks.parameters import Parameters
 from safelight.errors import InputError
 from safelight.lab import obfuscation_attacks as attacks
+from safelight.lab.extras import extra
 from safelight.lab.jigsaw import jigsaw
 from safelight.lab.picture_similarity import (
     HASH_BITS,
@@ -144,6 +145,8 @@ def measure_leakage(
             f"{len(images)} images and {len(reference)} reference images are too few for means",
             hint=f"give at least {FEWEST_IMAGES} of each",
         )
+    for module in ("skimage.metrics", "imagehash", "PIL.Image", "scipy.optimize"):
+        extra(module, "lab")  # now, and not after minutes
     rng = np.random.default_rng(seed)
     parameters = Parameters.from_bits(*_PARAMETERS)
     rows = []

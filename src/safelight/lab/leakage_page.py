@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from safelight.client.report_style import CLEAR, ENCRYPTED, new_figure, tidy
 from safelight.lab.leakage import AttackRow, Leakage, LeakageRow
@@ -32,12 +33,14 @@ _ATTACK_READING = (
 )
 
 
-def write_leakage_page(folder: Path, found: Leakage, *, dataset: str, command: str) -> Path:
+def write_leakage_page(
+    folder: Path, found: Leakage, *, document: dict[str, Any], command: str
+) -> Path:
     """Writes the page, its figures and results.json; returns the page's path."""
     best = max(found.attacks, key=lambda row: row.ssim)
     return write_page(
         folder,
-        title=f"What each representation of {dataset} gives away",
+        title=f"What each representation of {document['dataset']} gives away",
         lead=f"Ciphertexts look like random bytes by every measure here. 'obfuscated' does not: "
         f"its best attack ({best.attack}, knowing {best.knows}) gives pictures of SSIM "
         f"{best.ssim:.2f} and recovers {100 * best.recovered:.0f} % of the images.",
@@ -62,7 +65,7 @@ def write_leakage_page(folder: Path, found: Leakage, *, dataset: str, command: s
                 pictures=found.pictures,
             ),
         ),
-        document=found.to_json() | {"dataset": dataset},
+        document=document,
         command=command,
     )
 

@@ -162,6 +162,7 @@ def attack_success(
     members: BoolArray,
     *,
     records: NDArray[np.int64] | None = None,
+    networks: NDArray[np.int64] | None = None,
     seed: int = 0,
     resamples: int = 400,
 ) -> AttackSuccess:
@@ -172,6 +173,7 @@ def attack_success(
         members: The truth, ``[questions]``.
         records: Which record each question is about, where several networks are asked about the
             same ones: a record is drawn with all its questions, for they are not independent.
+        networks: Which network each question was put to; resampled likewise, where several.
         seed: Of the resampling.
         resamples: How many.
 
@@ -187,8 +189,9 @@ def attack_success(
     owner = (
         np.arange(len(scores)) if records is None else np.unique(records, return_inverse=True)[1]
     )
+    groups = [owner] if networks is None else [owner, np.unique(networks, return_inverse=True)[1]]
     rng = np.random.default_rng(seed)
-    drawn = np.array([_rates(*_resampled(scores, members, owner, rng)) for _ in range(resamples)])
+    drawn = np.array([_rates(*_resampled(scores, members, groups, rng)) for _ in range(resamples)])
     low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
     rates = _rates(scores[members], scores[~members])
     told = [rate * outside >= _FEWEST_FALSE for rate in FALSE_POSITIVE_RATES]
@@ -210,12 +213,18 @@ def attack_success(
 
 
 def _resampled(
-    scores: FloatArray, members: BoolArray, owner: NDArray[np.int64], rng: np.random.Generator
+    scores: FloatArray,
+    members: BoolArray,
+    groups: list[NDArray[np.int64]],
+    rng: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
-    """Members' and others' scores of records drawn with repetition."""
+    """Members' and others' scores of records (and networks) drawn with repetition."""
     while True:
-        times = np.bincount(rng.integers(0, owner.max() + 1, owner.max() + 1), minlength=len(owner))
-        taken = np.repeat(np.arange(len(scores)), times[owner])
+        times = np.ones(len(scores), np.int64)
+        for group in groups:
+            count = int(group.max()) + 1
+            times *= np.bincount(rng.integers(0, count, count), minlength=count)[group]
+        taken = np.repeat(np.arange(len(scores)), times)
         inside = members[taken]
         if inside.any() and not inside.all():
             return scores[taken[inside]], scores[taken[~inside]]

@@ -13,8 +13,8 @@ _READING = (
     "The attacker holds a record and asks: was this model trained on it? 0.5 is chance for AUC and "
     "balanced accuracy; the true-positive rate at 1 % false positives tells how many records are "
     "exposed with near certainty, which is what a patient cares about (at chance: 0.01). 95 % "
-    "intervals come from resampled records, each with all networks that were asked about it; one "
-    "in twenty misses the truth. A dash: fewer than 5 false positives would be allowed, too few "
+    "intervals come from resampled records and, where several were attacked, networks; one in "
+    "twenty misses the truth. A dash: fewer than 5 false positives would be allowed, too few "
     "to tell. Balanced accuracy: at the threshold that is best on the other half of the records.",
     "Controls: an attack that finds nothing in networks that learned noisy labels by heart is "
     "broken; one that finds something where nothing was learned is wrong. 'Trained on neither "

@@ -31,7 +31,9 @@ def judged_rows(
     target: str, sees: str, scores: Mapping[str, Sequence[FloatArray]], members: BoolArray
 ) -> Iterator[MembershipRow]:
     """A row an attack; scores and membership ``[targets, records]``."""
-    records = np.tile(np.arange(members.shape[1]), len(members))
+    networks, records = np.indices(members.shape).reshape(2, -1)
     for name, parts in scores.items():
-        success = attack_success(np.concatenate(parts), members.ravel(), records=records)
+        success = attack_success(
+            np.concatenate(parts), members.ravel(), records=records, networks=networks
+        )
         yield MembershipRow(target, sees, name, success)

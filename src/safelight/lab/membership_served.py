@@ -13,8 +13,14 @@ from numpy.typing import NDArray
 
 from safelight.circuit.outputs import logits_of, probabilities
 from safelight.circuit.reference import evaluate
-from safelight.lab.ciphertext_guess import byte_features, ciphertext_features, trained_guess
+from safelight.lab.ciphertext_guess import (
+    byte_features,
+    ciphertext_features,
+    clear_requests,
+    trained_guess,
+)
 from safelight.lab.membership import (
+    FEWEST_EACH,
     FloatArray,
     attack_success,
     confidence,
@@ -117,7 +123,7 @@ def _ciphertext_rows(
     progress: Progress,
 ) -> Iterator[MembershipRow]:
     """The classifier of bytes, first where there is something to find."""
-    clear = np.stack([byte_features(each.astype("<f4").tobytes()) for each in shown])
+    clear = np.stack([byte_features(each) for each in clear_requests(shown)])
     encrypted = ciphertext_features(
         model, shown, lambda done, total: progress("membership: ciphertext", done, total)
     )
@@ -132,5 +138,7 @@ def _ciphertext_rows(
         (model.name, "ciphertext", "the finding, from bytes", encrypted, abnormal),
         (model.name, "ciphertext", "membership, from bytes", encrypted, members),
     ):
+        if min(truth.sum(), (~truth).sum()) < FEWEST_EACH:
+            continue  # findings of one kind: no control from this data
         success = attack_success(trained_guess(table, truth, seed=seed), truth, seed=seed)
         yield MembershipRow(target, sees, attack, success)

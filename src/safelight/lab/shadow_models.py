@@ -65,9 +65,13 @@ class Trained:
 
 
 def random_halves(models: int, records: int, seed: int) -> BoolArray:
-    """Membership such that every record is in half of the models: bool ``[models, records]``."""
-    order = np.random.default_rng(seed).random((models, records)).argsort(axis=0)
-    return np.asarray(order < models // 2)
+    """Membership such that every model has half of the records: bool ``[models, records]``.
+
+    Models are independent. Dealing each record to exactly half of the models would not be: with
+    the target a member, fewer of the others are, which pulls scores towards "no member".
+    """
+    order = np.random.default_rng(seed).random((models, records)).argsort(axis=1)
+    return np.asarray(order < records // 2)
 
 
 def train_halves(
@@ -93,7 +97,7 @@ def train_halves(
     rng = np.random.default_rng(seed)
     noisy = rng.random(len(labels)) < lesson.label_noise
     truth = np.where(noisy, rng.integers(0, 2, len(labels)), labels)
-    network = _Networks(torch, len(inside), inputs.shape[1], seed)
+    network = Networks(torch, len(inside), inputs.shape[1], seed)
     x = torch.tensor(inputs, dtype=torch.float32)
     y = torch.tensor(truth, dtype=torch.float32)
     optimiser = torch.optim.AdamW(
@@ -112,6 +116,21 @@ def train_halves(
             loss.mean(dim=1).sum().backward()
             optimiser.step()
         progress(epoch + 1, lesson.epochs)
+    return answers_about(torch, network, x, truth, inside)
+
+
+def answers_about(
+    torch: Any, network: Networks, x: Any, truth: NDArray[np.int64], inside: BoolArray
+) -> Trained:
+    """What trained networks say about all records.
+
+    Args:
+        torch: The package.
+        network: Trained.
+        x: ``[records, features]``.
+        truth: Labels 0 or 1, as learned, ``[records]``.
+        inside: ``[models, records]``.
+    """
     with torch.no_grad():
         logits = network(x.expand(len(inside), -1, -1)).double().numpy()
     positive = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
@@ -120,7 +139,7 @@ def train_halves(
     return Trained(probabilities, inside, float(right[inside].mean()), float(right[~inside].mean()))
 
 
-class _Networks:
+class Networks:
     """Dense, square plus linear, dense; one a model: the activation our served models have."""
 
     def __init__(self, torch: Any, models: int, features: int, seed: int) -> None:
@@ -140,7 +159,11 @@ class _Networks:
 
     def __call__(self, x: Any) -> Any:
         """Logits ``[models, records]`` for ``[models, records, features]``."""
+        return self.layers(x)[2]
+
+    def layers(self, x: Any) -> tuple[Any, Any, Any]:
+        """Hidden values before and after the activation, and logits."""
         first, bias, second, last = self.weights
-        hidden = self._torch.baddbmm(bias, x, first)
-        hidden = hidden + 0.5 * hidden * hidden / (1 + 0.1 * hidden.abs())
-        return self._torch.baddbmm(last, hidden, second).squeeze(-1)
+        before = self._torch.baddbmm(bias, x, first)
+        hidden = before + 0.5 * before * before / (1 + 0.1 * before.abs())
+        return before, hidden, self._torch.baddbmm(last, hidden, second).squeeze(-1)
