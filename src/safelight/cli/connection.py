@@ -17,6 +17,7 @@ from safelight.client.client import Client
 from safelight.client.exchange import Exchange
 from safelight.client.key_sets import KnownService, ServiceMemory, Watch
 from safelight.client.local_service import LocalService
+from safelight.client.obfuscated_client import ObfuscatedClient
 from safelight.client.sealed_client import SealedClient
 from safelight.client.service_audit import ServiceAudit
 from safelight.errors import InputError, KeyFileError, ServiceError
@@ -26,6 +27,7 @@ from safelight.vault.access.requests import PURPOSES
 from safelight.vault.audit.checkpoint import VerifierKey
 from safelight.vault.audit.reading import LogReader
 from safelight.vault.audit.watching import CheckpointSource, FolderSource
+from safelight.vault.obfuscation_key import load_obfuscation_key, obfuscation_key_id
 
 TOKEN_VARIABLE = "SAFELIGHT_TOKEN"  # noqa: S105 - a name
 
@@ -107,6 +109,32 @@ def open_sealed_client(
         _token(arguments.token_file),
         service_key=_public_key(arguments.service_key),
         headers=headers,
+        insecure_http=arguments.insecure_http,
+    ) as client:
+        yield client
+
+
+@contextmanager
+def open_obfuscated_client(arguments: argparse.Namespace, key_file: Path) -> Iterator[SealedClient]:
+    """A client at the level `obfuscated` of the service that the arguments name.
+
+    Raises:
+        InputError: No service is named, or ``--keys`` is given.
+    """
+    if arguments.keys is not None:
+        raise InputError("--keys is for the level homomorphic", hint="give --obfuscation-key alone")
+    if arguments.server is None:
+        raise InputError(
+            "the level obfuscated needs --server",
+            hint="a service that has a network for your key: safelight serve --deep-model",
+        )
+    obfuscation_key_id(key_file)  # no such file: not worth a passphrase
+    with ObfuscatedClient(
+        arguments.server,
+        _token(arguments.token_file),
+        load_obfuscation_key(key_file, ask_passphrase()),
+        service_key=_public_key(arguments.service_key),
+        headers=claims(arguments),
         insecure_http=arguments.insecure_http,
     ) as client:
         yield client

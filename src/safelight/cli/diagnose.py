@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 
-from safelight.cli.connection import add_connection_arguments, open_client, open_sealed_client
+from safelight.cli.connection import (
+    add_connection_arguments,
+    open_client,
+    open_obfuscated_client,
+    open_sealed_client,
+)
 from safelight.cli.console import RESEARCH_ONLY, milliseconds, print_json, watcher
 from safelight.cli.public_part_text import public_part_lines
 from safelight.client.diagnosis import LEVEL, Diagnosis
 from safelight.client.heatmaps import check_has_maps, write_heatmap
 from safelight.client.inputs import preprocessing_of
+from safelight.client.obfuscated_client import LEVEL as OBFUSCATED
+from safelight.client.obfuscated_client import WARNING
 from safelight.client.sealed_client import LEVEL as SEALED
+from safelight.client.sealed_client import SealedClient
 from safelight.errors import InputError
 from safelight.imaging.public_backbone import add_public_part
 from safelight.models.registry import load_model
-from safelight.wire.levels import MEANINGS
+from safelight.wire.levels import MEANINGS, Level
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,9 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--level",
-        choices=("homomorphic", "envelope"),
+        choices=("homomorphic", "envelope", "obfuscated"),
         default="homomorphic",
-        help="of protection; in an envelope the service sees the image while it computes",
+        help="of protection; in an envelope the service sees the image while it computes; "
+        "obfuscated is not encryption",
+    )
+    parser.add_argument(
+        "--obfuscation-key",
+        type=Path,
+        metavar="FILE",
+        help="at the level obfuscated: the key that the model was trained with",
     )
     parser.add_argument("--json", action="store_true", help="print a JSON document")
     add_connection_arguments(parser)
@@ -51,7 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Diagnoses every input."""
     if arguments.public_part is not None:
         add_public_part(arguments.public_part)
-    if arguments.level == SEALED:
+    if (arguments.level == OBFUSCATED) != (arguments.obfuscation_key is not None):
+        raise InputError("--obfuscation-key goes with --level obfuscated, which needs it")
+    if arguments.level in (SEALED, OBFUSCATED):
         return _run_sealed(arguments)
     with watcher() as watch, open_client(arguments, (arguments.model,), watch) as client:
         # an own service also takes a model's folder; it serves it by its name
@@ -89,19 +107,28 @@ def run(arguments: argparse.Namespace) -> int:
 def _run_sealed(arguments: argparse.Namespace) -> int:
     if arguments.heatmap is not None:
         raise InputError("heatmaps are made at the level homomorphic")
-    with open_sealed_client(arguments, (arguments.model,)) as client:
+    level: Level = arguments.level
+    if level == OBFUSCATED:
+        sys.stderr.write(f"warning: {WARNING}\n")
+    with _sealed_client(arguments) as client:
         name = arguments.model if arguments.server else load_model(arguments.model).name
         public = preprocessing_of(client.model(name).interface).public_parts
         found = list(client.diagnose(name, arguments.paths))
     if arguments.json:
         parts = [asdict(part) for part in public]
         documents = [diagnosis.to_json() for diagnosis in found]
-        print_json({"level": SEALED, "public_parts": parts, "diagnoses": documents})
+        print_json({"level": level, "public_parts": parts, "diagnoses": documents})
         return 0
     for diagnosis in found:
         sys.stdout.write(_lines(diagnosis) + public_part_lines(public))
-    sys.stdout.write(f"Level {SEALED}: {MEANINGS[SEALED]}.\n{RESEARCH_ONLY}\n")
+    sys.stdout.write(f"Level {level}: {MEANINGS[level]}.\n{RESEARCH_ONLY}\n")
     return 0
+
+
+def _sealed_client(arguments: argparse.Namespace) -> AbstractContextManager[SealedClient]:
+    if arguments.level == OBFUSCATED:
+        return open_obfuscated_client(arguments, arguments.obfuscation_key)
+    return open_sealed_client(arguments, (arguments.model,))
 
 
 def _make(folder: Path) -> None:

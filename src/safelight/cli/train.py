@@ -24,6 +24,7 @@ from rich.progress import (
 )
 
 from safelight.circuit.explain import explain
+from safelight.cli import train_obfuscated
 from safelight.cli.console import print_json
 from safelight.errors import InputError
 
@@ -55,11 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dp-epsilon", type=float, metavar="E", help="differential privacy of training images"
     )
+    train_obfuscated.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON document")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains, compiles, writes the model's folder."""
+    train_obfuscated.check_arguments(arguments)
     if importlib.util.find_spec("torch") is None:
         raise InputError(
             "training needs PyTorch, which is not installed",
@@ -70,6 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     config = configuration(arguments)
     output = arguments.output or Path("out") / (config.model.name or _stem(arguments.source))
+    if arguments.obfuscated is not None:
+        with _watch() as watch:
+            return train_obfuscated.run(arguments, config, output, watch)
     with _watch() as watch:
         done = run_training(config, output, watch)
         published = publish(done, output, _command(arguments), watch.say)

@@ -10,12 +10,14 @@ from safelight.cli import (
     vault_deidentify,
     vault_envelopes,
     vault_keys,
+    vault_obfuscation_key,
     vault_storage,
 )
 from safelight.cli.vault_permission import add_permission_arguments, check_permission
 
 _GROUPS = (
     vault_keys,
+    vault_obfuscation_key,
     vault_envelopes,
     vault_deidentify,
     vault_archive,

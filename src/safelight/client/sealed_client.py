@@ -45,6 +45,7 @@ from safelight.wire.plain_tensor import ANSWER_BYTES, HEAD_BYTES, decode_answers
 from safelight.wire.request import NONCE_BYTES
 from safelight.wire.result import max_result_length, open_result
 from safelight.wire.sealed_request import SealedRequest, answer_context, encode_sealed_request
+from safelight.wire.transformation import Transformation
 
 LEVEL: Final[Level] = "envelope"
 _TAGS_BYTES = 64 * 1024
@@ -108,6 +109,11 @@ class SealedClient:
         self._transport.close()
 
     @property
+    def level(self) -> Level:
+        """The level of protection of all it asks, and of all answers it takes."""
+        return LEVEL
+
+    @property
     def service_key(self) -> bytes:
         """The service's public key."""
         self.envelope_key()
@@ -138,7 +144,7 @@ class SealedClient:
             InputError: It is not served at this level.
         """
         if name not in self._models:
-            self._models[name] = self._transport.sealed_model(name)
+            self._models[name] = self._transport.sealed_model(name, self.level)
         return self._models[name]
 
     def diagnose(self, model: str, paths: Sequence[str | Path]) -> Iterator[Diagnosis]:
@@ -155,7 +161,7 @@ class SealedClient:
                 answer.unrounded_probabilities,
                 answer.timings_ms,
                 answer.receipt,
-                level=LEVEL,
+                level=self.level,
             )
 
     def infer(self, model: str, inputs: FloatArray) -> SealedAnswer:
@@ -163,6 +169,7 @@ class SealedClient:
         described, service_key = self.model(model), self.envelope_key()
         interface = described.interface
         interface.check(inputs)
+        inputs, transformation = self._as_sent(described, inputs)
         timings: dict[str, float] = {}
         start = time.perf_counter()
 
@@ -174,12 +181,13 @@ class SealedClient:
         reply = HybridPrivateKey.generate()
         key_digest = hashlib.sha256(service_key.to_bytes()).digest()
         unsealed = SealedRequest(
-            level=LEVEL,
+            level=self.level,
             model_digest=bytes.fromhex(described.model_digest),
             service_key_digest=key_digest,
             nonce=os.urandom(NONCE_BYTES),
             reply_key=reply.public_key.to_bytes(),
             envelope=b"",
+            transformation=transformation,
         )
         plain = encode_inputs(inputs)
         sealed = seal_bytes(plain, [service_key], context=unsealed.context())
@@ -187,7 +195,7 @@ class SealedClient:
         request = encode_sealed_request(unsealed.with_envelope(sealed))
         digest = hashlib.sha256(request).digest()
         phase("seal")
-        job = self._transport.submit_sealed(model, LEVEL, request)
+        job = self._transport.submit_sealed(model, self.level, request)
         phase("upload")
         job = self._waited(job.id)
         phase("wait")
@@ -207,7 +215,7 @@ class SealedClient:
                 model_digest=unsealed.model_digest,
                 parameters_digest=key_digest,
                 keys_digest=hashlib.sha256(unsealed.reply_key).digest(),
-                level=LEVEL,
+                level=self.level,
             )
             opened = open_bytes(envelope, [reply], context=answer_context(digest))
             numbers = decode_answers(opened, interface.outputs.numbers, len(inputs))
@@ -229,6 +237,12 @@ class SealedClient:
             result_digest=statement.result_digest.hex(),
         )
         return SealedAnswer(probabilities, timings, len(request), len(message), receipt)
+
+    def _as_sent(
+        self, described: SealedModel, inputs: FloatArray
+    ) -> tuple[FloatArray, Transformation | None]:
+        """What goes into the envelope, and the transformation that made it so."""
+        return inputs, None
 
     def _waited(self, job_id: str) -> JobState:
         try:

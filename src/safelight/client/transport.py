@@ -111,13 +111,16 @@ class Transport:
         public, signature = read_answer(self._get("/v1/service"), sealed_answers.envelope_key)
         return info, public, signature
 
-    def sealed_model(self, name: str) -> SealedModel:
-        """A model as it is asked in envelopes.
+    def sealed_model(self, name: str, level: Level = "envelope") -> SealedModel:
+        """A model as it is asked in sealed requests.
 
         Raises:
             InputError: It is not served at that level.
         """
-        model = read_answer(self._get(f"/v1/models/{_segment(name)}"), sealed_answers.sealed_model)
+        model = read_answer(
+            self._get(f"/v1/models/{_segment(name)}"),
+            lambda document: sealed_answers.sealed_model(document, level),
+        )
         if model.interface.model != name:
             raise MisbehavingServiceError("the service described another model")
         return model

@@ -134,7 +134,7 @@ def _able(catalogue: Catalogue, plain_models: PlainModels) -> dict[str, frozense
         model.name: frozenset({"homomorphic"}) for model in catalogue
     }
     for model in plain_models:
-        able[model.name] = able.get(model.name, frozenset()) | {"envelope"}
+        able[model.name] = able.get(model.name, frozenset()) | {model.level}
     return able
 
 

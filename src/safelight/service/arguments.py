@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]FOLDER",
-        help="a model that runs on plain inputs, at the level envelope",
+        help="a model that runs on plain inputs, at the level envelope; or on obfuscated ones",
     )
     parser.add_argument("--tls-certificate", type=Path, help="PEM file")
     parser.add_argument("--tls-key", type=Path, help="PEM file")

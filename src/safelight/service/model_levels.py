@@ -1,8 +1,9 @@
 """Which levels of protection each model is served at.
 
 A model that runs on ciphertext is served on ciphertext alone, unless the operator lowers its
-minimum; one that cannot is served in envelopes. The rest the operator must switch on in so many
-words. Nobody but who asks chooses the level of a request, and nothing lowers it.
+minimum; one that cannot is served in envelopes. The rest, obfuscated images among it, the
+operator must switch on in so many words. Nobody but who asks chooses the level of a request, and
+nothing lowers it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from collections.abc import Mapping
 from safelight.service.refusals import Refusal
 from safelight.wire.levels import LEVELS, Level, at_least
 
-# What this release can serve; `obfuscated` has no models yet, `plaintext` is for the lab.
-SERVED: tuple[Level, ...] = ("envelope", "homomorphic")
+# What this release can serve; `plaintext` is for the lab.
+SERVED: tuple[Level, ...] = ("obfuscated", "envelope", "homomorphic")
 
 
 class ModelLevels:
@@ -41,7 +42,7 @@ class ModelLevels:
         if model in self._minimums:
             return self._minimums[model]
         able = self._able.get(model, frozenset())
-        return "homomorphic" if "homomorphic" in able or "envelope" not in able else "envelope"
+        return "homomorphic" if "homomorphic" in able or not able else "envelope"
 
     def levels(self, model: str) -> list[Level]:
         """Levels at which a model is served, the strongest first."""

@@ -1,6 +1,7 @@
-"""Models that are run on plain inputs in memory: for the level `envelope`.
+"""Models that are run on plain inputs in memory: for the levels `envelope` and `obfuscated`.
 
 Deep models of the operator's, and shipped models for which the operator has lowered the minimum.
+Networks for obfuscated images run on nothing else, and only where the operator names the level.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from safelight.service.refusals import Refusal
 from safelight.service.served_model import ServedModel
 from safelight.service.settings import Settings
 from safelight.wire.interface import ModelInterface
-from safelight.wire.levels import at_least
+from safelight.wire.levels import Level, at_least
+from safelight.wire.transformation import Transformation
 
 _CLEAR = b"safelight clear v1\0"
 
@@ -33,12 +35,19 @@ class PlainModel:
         model_digest: SHA-256 that names the model, lower-case hex.
         program_digest: SHA-256 of what runs, lower-case hex.
         runner: Runs it.
+        transformation: Of the obfuscated images that it takes, where it takes such.
     """
 
     interface: ModelInterface
     model_digest: str
     program_digest: str
     runner: PlainRunner
+    transformation: Transformation | None = None
+
+    @property
+    def level(self) -> Level:
+        """The level at which it is served."""
+        return "envelope" if self.transformation is None else "obfuscated"
 
     @property
     def name(self) -> str:
@@ -88,7 +97,8 @@ def open_plain_models(settings: Settings, served: Sequence[ServedModel]) -> Plai
         served: The models that run on ciphertext.
 
     Raises:
-        InputError: A name twice, or a package that a model needs is not installed.
+        InputError: A name twice, a level that the operator has not turned on, or a package that
+            a model needs is not installed.
         CompileError: A model's files are damaged.
     """
     lowered = [model for model in served if _is_lowered(settings, model.name)]
@@ -99,6 +109,7 @@ def open_plain_models(settings: Settings, served: Sequence[ServedModel]) -> Plai
             "two models of one name",
             hint="rename the deep model: a name stands for one set of weights",
         )
+    _check_turned_on(settings, deep)
     trained = {t.name: t for t in map(load_model, settings.models or model_names()) if lowered}
     models = [_shipped(model, trained[model.name]) for model in lowered]
     try:
@@ -108,6 +119,23 @@ def open_plain_models(settings: Settings, served: Sequence[ServedModel]) -> Plai
         PlainModels(models).close()
         raise
     return PlainModels(models)
+
+
+def _check_turned_on(settings: Settings, deep: Iterable[DeepModel]) -> None:
+    """Obfuscated models are turned on one by one, and nothing else is turned on so."""
+    obfuscated = {model.name for model in deep if model.transformation is not None}
+    named = {n for n, level in settings.minimum_levels.items() if level == "obfuscated"}
+    if off := sorted(obfuscated - named):
+        raise InputError(
+            f"the model {off[0]} takes obfuscated images, a level that is off unless turned on",
+            hint=f"obfuscation is not encryption; if that will do: "
+            f"--minimum-level {off[0]}=obfuscated",
+        )
+    if other := sorted(named - obfuscated):
+        raise InputError(
+            f"the model {other[0]} takes no obfuscated images",
+            hint="only networks of `safelight train --obfuscated` are served at that level",
+        )
 
 
 def _is_lowered(settings: Settings, name: str) -> bool:
@@ -140,4 +168,5 @@ def _deep(model: DeepModel, settings: Settings) -> PlainModel:
         model_digest=model.digest.hex(),
         program_digest=model.weights_digest.hex(),
         runner=open_runner(model, timeout_s=settings.limits.job_timeout_s),
+        transformation=model.transformation,
     )

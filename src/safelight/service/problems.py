@@ -90,6 +90,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "the request names another level of protection than its address",
         "ask for the level at which the request was sealed",
     ),
+    "transformation-mismatch": (
+        422,
+        "the image was obfuscated under another key, or in another way",
+        "use the obfuscation key that the model was trained with",
+    ),
     "envelope-key-mismatch": (
         422,
         "the request was sealed to another key of the service",

@@ -1,4 +1,4 @@
-"""Inference at the level `envelope`.
+"""Inference at the levels `envelope` and `obfuscated`.
 
 1. Open the envelope into memory that is ours.
 2. Run the model on what was in it.
@@ -60,7 +60,8 @@ class SealedInference:
         """The request in a message, if it is one for this model at this level; not opened.
 
         Raises:
-            Refusal: ``model-mismatch`` or ``level-mismatch``.
+            Refusal: ``model-mismatch``, ``level-mismatch``, ``transformation-mismatch`` or
+                ``envelope-key-mismatch``.
             WireError: It is no sealed request for this service.
         """
         request = decode_sealed_request(data)
@@ -68,6 +69,8 @@ class SealedInference:
             raise Refusal("model-mismatch")
         if request.level != level:
             raise Refusal("level-mismatch")
+        if request.transformation != model.transformation:
+            raise Refusal("transformation-mismatch")
         if request.service_key_digest != self._key.digest:
             raise Refusal("envelope-key-mismatch")
         _reply_key(request)

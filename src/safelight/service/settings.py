@@ -68,8 +68,8 @@ class Settings:
             raise InputError("results must be kept for some time")
         if any(level not in SERVED for level in self.minimum_levels.values()):
             raise InputError(
-                "a service computes at the levels homomorphic and envelope only",
-                hint="obfuscated and plaintext are for the lab in this release",
+                "a service computes at the levels homomorphic, envelope and obfuscated only",
+                hint="plaintext is for the lab",
             )
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise InputError("a TLS certificate and its key are given together")

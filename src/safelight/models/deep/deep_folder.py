@@ -1,4 +1,4 @@
-"""The folder of a model that runs on plain inputs, in one of two formats.
+"""The folder of a model that runs on plain inputs, in one of three formats.
 
 - ``safelight-baseline-1``, as ``safelight baselines --save`` writes it: networks of PyTorch,
   forests, logistic regression. It runs in a process of its own, by `ProcessRunner`.
@@ -8,6 +8,9 @@
      "input_shape": [1, 224, 224], "input_bound": 16.0, "records": 8,
      "preprocessing": {…}, "outputs": {"classes": […], "activation": "sigmoid", …},
      "file": "model.onnx"}
+
+- ``safelight-masked-1``, as ``safelight train --obfuscated`` writes it: the same fields, with the
+  ``transformation`` of the images that it takes. By `ProcessRunner`.
 """
 
 from __future__ import annotations
@@ -16,16 +19,18 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from safelight.circuit.outputs import Outputs
-from safelight.errors import CompileError
+from safelight.errors import CompileError, MalformedError
 from safelight.models.deep.runner import PlainRunner
+from safelight.wire.transformation import Transformation
 
 ONNX_FORMAT: Final = "safelight-deep-1"
 BASELINE_FORMAT: Final = "safelight-baseline-1"
+MASKED_FORMAT: Final = "safelight-masked-1"
 # Normalised images lie far below; it keeps absurd inputs out.
 DEFAULT_BOUND = 64.0
 DEFAULT_RECORDS = 8
@@ -57,6 +62,7 @@ class DeepModel:
         weights: The file of weights, or of the whole model.
         digest: SHA-256 over both files, each preceded by its length.
         weights_digest: SHA-256 of the weights alone: what runs.
+        transformation: Of obfuscated images, where it takes no others.
     """
 
     name: str
@@ -72,6 +78,7 @@ class DeepModel:
     weights: Path
     digest: bytes
     weights_digest: bytes
+    transformation: Transformation | None = None
 
 
 def load_deep_model(folder: Path, name: str | None = None) -> DeepModel:
@@ -90,14 +97,19 @@ def load_deep_model(folder: Path, name: str | None = None) -> DeepModel:
         if len(content) > _MAX_JSON_BYTES:
             raise CompileError(f"the model's description is longer than {_MAX_JSON_BYTES} bytes")
         document = json.loads(content)
-        if document["format"] != (BASELINE_FORMAT if baseline else ONNX_FORMAT):
+        formats = (BASELINE_FORMAT,) if baseline else (ONNX_FORMAT, MASKED_FORMAT)
+        if document["format"] not in formats:
             raise ValueError("another format")
         if baseline:
             own = folder.resolve().name
             return _model(folder, "weights.npz", "process", name or own, document, content)
         file = Path(str(document["file"])).name  # a name: the model's files lie in its folder
-        return _model(folder, file, "onnx", name or str(document["name"]), document, content)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as exc:
+        own = str(document["name"])
+        if document["format"] == ONNX_FORMAT:
+            return _model(folder, file, "onnx", name or own, document, content)
+        model = _model(folder, file, "process", name or own, document, content)
+        return replace(model, transformation=Transformation.from_json(document["transformation"]))
+    except (MalformedError, ValueError, KeyError, TypeError, AttributeError, OSError) as exc:
         raise CompileError(
             f"the deep model in {folder.name!r} is damaged ({type(exc).__name__})",
             hint=f"a folder has model.json of format {ONNX_FORMAT}, or baseline.json, and weights",

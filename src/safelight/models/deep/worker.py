@@ -10,6 +10,7 @@ import contextlib
 import os
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +33,7 @@ def main(arguments: list[str]) -> int:
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     try:
-        from safelight.models.baselines.stored import load_baseline
-
-        model = load_baseline(Path(arguments[0]))
+        run = _opened(Path(arguments[0]))
     except SafelightError as exc:
         os.write(sink, LACKING if type(exc) is InputError else DAMAGED)
         return 1
@@ -47,12 +46,30 @@ def main(arguments: list[str]) -> int:
             shape, data = read_array(source, 4)
         except (EOFError, ValueError):
             return 0
-        inputs = np.frombuffer(data, "<f4").reshape(shape)
-        logits = logits_of_probabilities(
-            model.outputs, model.predictor.probabilities(inputs.astype(np.float64))
-        )
+        logits = run(np.frombuffer(data, "<f4").reshape(shape))
         data[:] = bytes(len(data))
         write_array(sink, logits.shape, np.ascontiguousarray(logits, "<f8").data)
+
+
+def _opened(folder: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
+    """What gives logits ``[records, logits]`` of inputs."""
+    if (folder / "baseline.json").is_file():
+        from safelight.models.baselines.stored import load_baseline
+
+        model = load_baseline(folder)
+        return lambda inputs: logits_of_probabilities(
+            model.outputs, model.predictor.probabilities(inputs.astype(np.float64))
+        )
+    from safelight.models.training.masked_folder import load_masked_folder
+
+    network = load_masked_folder(folder)
+    return lambda inputs: network.logits(pixels_of(inputs))[:, None]
+
+
+def pixels_of(inputs: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Pixels ``[n, rows, columns]`` of obfuscated inputs, ``[n, 1, rows, columns]`` in 0 … 1."""
+    pixels: NDArray[np.uint8] = np.rint(255 * np.clip(inputs[:, 0], 0.0, 1.0)).astype(np.uint8)
+    return pixels
 
 
 def logits_of_probabilities(

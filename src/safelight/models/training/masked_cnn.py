@@ -67,12 +67,17 @@ class MaskedCnn:
     spread: float
     validation_auc: float
 
-    def probabilities(self, images: UInt8Images) -> FloatArray:
+    def logits(self, images: UInt8Images) -> FloatArray:
         """Of the positive class, ``[n]``, for uint8 images ``[n, rows, columns]``."""
         self.network.eval()
         with torch.no_grad():
-            logits = self.network(_tensor(images, self.mean, self.spread))
-        return np.asarray(torch.sigmoid(logits).double().numpy())
+            return np.asarray(
+                self.network(_tensor(images, self.mean, self.spread)).double().numpy()
+            )
+
+    def probabilities(self, images: UInt8Images) -> FloatArray:
+        """Of the positive class, ``[n]``, for uint8 images ``[n, rows, columns]``."""
+        return np.asarray(1.0 / (1.0 + np.exp(-self.logits(images))))
 
 
 def train_masked_cnn(

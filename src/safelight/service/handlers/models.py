@@ -31,7 +31,7 @@ async def get_model(request: Request) -> Response:
     name = request.path_params["name"]
     await permit(request, "describe", model=name if parts.levels.knows(name) else None)
     plain = parts.plain_models.get(name)
-    sealed = {} if plain is None else {"envelope": _envelope(plain)}
+    sealed = {} if plain is None else {plain.level: _plain(plain)}
     if plain is not None and not parts.catalogue.has(name):
         return JSONResponse(_summary(plain, parts.levels) | sealed)
     model = parts.catalogue.model(name)
@@ -74,5 +74,8 @@ def _summary(model: ServedModel | PlainModel, levels: ModelLevels) -> dict[str, 
     return summary
 
 
-def _envelope(model: PlainModel) -> dict[str, Any]:
-    return {"interface": model.interface.to_json(), "program_digest": model.program_digest}
+def _plain(model: PlainModel) -> dict[str, Any]:
+    described = {"interface": model.interface.to_json(), "program_digest": model.program_digest}
+    if model.transformation is not None:
+        described["transformation"] = model.transformation.to_json()
+    return described
