@@ -46,7 +46,12 @@ def python_answers(service: ServiceProcess, token: str, model: str, path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("name", "model"), [("chest.dcm", FAST), ("chest.jpeg", FAST), ("five.csv", RECORDS)]
+    ("name", "model"),
+    [
+        ("chest.dcm", FAST),
+        pytest.param("chest.jpeg", FAST, marks=pytest.mark.slow),
+        ("five.csv", RECORDS),
+    ],
 )
 def test_portal_answers_as_the_python_client(
     name: str, model: str, files: dict[str, Path], service: ServiceProcess, open_tab: Any
@@ -75,6 +80,7 @@ def test_portal_answers_as_the_python_client(
     tab.assert_clean()
 
 
+@pytest.mark.slow
 def test_portal_takes_the_python_clients_key_file(
     files: dict[str, Path], open_tab: Any, tmp_path: Path
 ) -> None:
@@ -97,6 +103,7 @@ def test_portal_takes_the_python_clients_key_file(
     assert tab.wait_for_result() in ("benign", "malignant")
 
 
+@pytest.mark.slow
 def test_portal_record_form(open_tab: Any) -> None:
     tab: PortalTab = open_tab().set_up()
     names, first = HELD_OUT.read_text().splitlines()[:2]
@@ -112,6 +119,7 @@ def test_portal_record_form(open_tab: Any) -> None:
     assert tab.wait_for_result() in ("benign", "malignant")
 
 
+@pytest.mark.slow
 def test_portal_on_a_phone(files: dict[str, Path], open_tab: Any) -> None:
     tab: PortalTab = open_tab(viewport=PHONE).set_up()
     tab.add_one(files["chest.dcm"])
@@ -127,6 +135,7 @@ def test_portal_on_a_phone(files: dict[str, Path], open_tab: Any) -> None:
     assert wide <= PHONE["width"]
 
 
+@pytest.mark.slow
 def test_portal_viewer_by_keyboard(files: dict[str, Path], open_tab: Any) -> None:
     tab: PortalTab = open_tab().set_up()
     tab.add_one(files["chest.dcm"])
@@ -144,6 +153,7 @@ def test_portal_viewer_by_keyboard(files: dict[str, Path], open_tab: Any) -> Non
     assert tab.page.inner_text(".overlay.end") == before
 
 
+@pytest.mark.slow
 def test_portal_worklist_is_kept_and_encrypted(files: dict[str, Path], open_tab: Any) -> None:
     tab: PortalTab = open_tab().set_up()
     tab.add_one(files["five.csv"])
@@ -166,6 +176,7 @@ def test_portal_worklist_is_kept_and_encrypted(files: dict[str, Path], open_tab:
     assert set(texts) <= {"data,nonce", "epoch,n,parametersDigest,primes,secret"}
 
 
+@pytest.mark.slow
 def test_portal_in_two_tabs(open_tab: Any) -> None:
     tab: PortalTab = open_tab().set_up()
     with second_tab(tab) as other:

@@ -32,6 +32,7 @@ def records(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_portal_goes_on_after_a_reload_in_the_middle_of_the_keys(
     radiograph: Path, open_tab: Any
 ) -> None:
@@ -49,6 +50,7 @@ def test_portal_goes_on_after_a_reload_in_the_middle_of_the_keys(
     tab.assert_clean()
 
 
+@pytest.mark.slow
 def test_portal_waits_for_a_service_that_stops_in_the_middle(
     records: Path, service: ServiceProcess, open_tab: Any
 ) -> None:
@@ -89,6 +91,7 @@ def test_portal_refuses_an_altered_signature(
         tab.page.context.close()
 
 
+@pytest.mark.slow
 def test_portal_with_a_wrong_passphrase(open_tab: Any) -> None:
     tab: PortalTab = open_tab().set_up()
     tab.page.reload()
@@ -99,6 +102,7 @@ def test_portal_with_a_wrong_passphrase(open_tab: Any) -> None:
     tab.page.wait_for_selector(".workbench")
 
 
+@pytest.mark.slow
 def test_portal_with_a_token_that_was_revoked(
     records: Path, service: ServiceProcess, open_tab: Any
 ) -> None:
