@@ -11,18 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from safelight.circuit.outputs import probabilities
 from safelight.circuit.reference import evaluate
+from safelight.errors import UnreachableError
 from safelight.imaging.preprocessing import Preprocessing
 from safelight.models import metrics
 from safelight.models.datasets import medmnist, wdbc
+from safelight.models.held_out import held_out
 from safelight.models.registry import SHIPPED, load_model, model_names
 
 MODELS = (
     "cxr-pneumonia-28",
     "cxr-pneumonia-28-fast",
     "wdbc-logistic",
-    "retina-28",
+    "cxr-nih-64",
     "lung-nodule-48",
+    "retina-28",
 )
 BARS = {  # accuracy, AUC: issue 4
     "cxr-pneumonia-28": (0.915, 0.970),
@@ -30,6 +34,7 @@ BARS = {  # accuracy, AUC: issue 4
     "wdbc-logistic": (0.97, 0.99),
     "retina-28": (0.535, 0.74),
     "lung-nodule-48": (0.85, 0.92),
+    "cxr-nih-64": (0.55, 0.60),
 }
 
 
@@ -43,7 +48,7 @@ def test_complete_and_small(name: str) -> None:
     folder = SHIPPED / name
     assert (folder / "weights.npz").stat().st_size < 400_000
     card = model.card
-    for heading in ("Intended use", "Data", "Results", "Limits", "Licence: CC BY"):
+    for heading in ("Intended use", "Data", "Results", "Limits", "Licence: "):
         assert heading in card
     Preprocessing.from_json(model.description["preprocessing"])
     for low, high in model.graph.ranges.values():
@@ -58,6 +63,62 @@ def test_the_recorded_evaluation_clears_the_bars(name: str) -> None:
     assert result["auc"] >= auc
     assert all(used < 1 for used in result["range_used"].values())
     assert f"{result['auc']:.4f}" in load_model(name).card
+
+
+MOST_BELOW_TWIN = {  # issue 4: AUC below that of the same network with ReLU
+    "cxr-nih-64": 0.01,
+    "lung-nodule-48": 0.01,
+}
+
+
+@pytest.mark.parametrize("name", MOST_BELOW_TWIN)
+def test_quadratics_cost_little(name: str) -> None:
+    result = json.loads((SHIPPED / name / "evaluation.json").read_text())
+    suffix = "_folds" if "seeds_folds" in result else ""
+    ours, twin = (result[key + suffix]["auc"] for key in ("seeds", "relu_twin"))
+    assert ours["mean"] >= twin["mean"] - MOST_BELOW_TWIN[name]
+    assert len(result["seeds"]["auc"]["values"]) >= 3
+
+
+def test_nodules_over_five_folds() -> None:
+    result = json.loads((SHIPPED / "lung-nodule-48" / "evaluation.json").read_text())
+    assert len(result["seeds_folds"]["auc"]["values"]) == 5
+    assert result["seeds_folds"]["auc"]["mean"] >= 0.92
+
+
+def test_all_weights_together_are_small() -> None:
+    assert sum(path.stat().st_size for path in SHIPPED.glob("*/weights.npz")) <= 5_000_000
+
+
+@pytest.mark.data
+@pytest.mark.skipif("SAFELIGHT_DATA" not in os.environ, reason="SAFELIGHT_DATA is not set")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "retina-28",
+        "lung-nodule-48",
+        "cxr-nih-64",
+    ],
+)
+def test_others_are_as_recorded(name: str) -> None:
+    model = load_model(name)
+    try:
+        data = held_out(model)
+    except UnreachableError as exc:
+        pytest.skip(exc.message)
+    parts = np.array_split(data.inputs, len(data.inputs) // 64)
+    logits = np.concatenate([evaluate(model.graph, part) for part in parts])
+    chances = probabilities(model.meaning.outputs, logits)
+    recorded = json.loads((SHIPPED / name / "evaluation.json").read_text())
+    assert len(data.labels) == recorded["n"]
+    if chances.shape[1] == 2:
+        found = metrics.auc(data.labels, chances[:, 1])
+        decided = chances[:, 1] >= model.meaning.outputs.threshold
+    else:
+        found = metrics.multiclass_auc(data.labels, chances)
+        decided = chances.argmax(axis=1)
+    assert found == pytest.approx(recorded["auc"], abs=1e-6)
+    assert float((decided == data.labels).mean()) == pytest.approx(recorded["accuracy"])
 
 
 def _chances(name: str, inputs: np.ndarray) -> np.ndarray:
