@@ -26,7 +26,6 @@ from safelight.ckks.parameters import Parameters
 from safelight.ckks.secret import SecretKeys
 from safelight.client.answers import JobState, ModelInfo
 from safelight.client.diagnosis import Diagnosis, Receipt, diagnoses
-from safelight.client.heatmap import Heatmap
 from safelight.client.heatmaps import heatmap_of
 from safelight.client.inputs import load_inputs
 from safelight.client.key_sets import KeyState, Watch, upload_missing_keys
@@ -37,6 +36,7 @@ from safelight.errors import (
     ServiceError,
     WireError,
 )
+from safelight.imaging.heatmap import Heatmap
 from safelight.wire.ciphertext import (
     ciphertext_message_length,
     decode_ciphertext,

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from safelight.circuit.signature import Signature
 from safelight.client.diagnosis import Diagnosis
-from safelight.client.heatmap import Heatmap, coarse, overlay
 from safelight.client.inputs import preprocessing_of
 from safelight.errors import InputError
 from safelight.imaging import load_image
+from safelight.imaging.heatmap import Heatmap, coarse, overlay
 from safelight.imaging.steps import CenterCropSquare, Resize, Window
 
 FloatArray = NDArray[np.float64]

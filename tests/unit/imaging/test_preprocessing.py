@@ -214,8 +214,10 @@ def test_importing_pulls_neither_pydicom_nor_pillow() -> None:
 
 def test_one_door_each() -> None:
     source = Path(sys.modules["safelight.imaging"].__file__ or "").parents[1]
-    pydicom = {"dicom.py", "jpeg2000_recoding.py", "deidentify.py", "walk.py"}
-    for package, door in (("pydicom", pydicom), ("PIL", {"raster.py"})):
+    deidentification = {"deidentify.py", "embedded_overlays.py", "walk.py"}
+    pydicom = {"dicom.py", "jpeg2000_recoding.py", *deidentification}
+    pillow = {"raster.py", "heatmap.py", "jpeg2000_round_trip.py"}
+    for package, door in (("pydicom", pydicom), ("PIL", pillow)):
         pattern = re.compile(rf"^\s*(import|from) {package}\b", re.MULTILINE)
         doors = {p.name for p in source.rglob("*.py") if pattern.search(p.read_text("utf-8"))}
         assert doors == door
