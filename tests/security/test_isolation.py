@@ -92,10 +92,14 @@ def test_the_import_contracts_are_kept() -> None:
 
 
 def test_nothing_is_unpickled() -> None:
-    """No source of ours loads pickles, and no array file may hold one."""
+    """Nothing of ours loads pickles, but for the import that a person asks for in so many words."""
+    door = "models/importers/source_file.py"
     for path in (ROOT / "src" / "safelight").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        assert "import pickle" not in text, path.name
+        if not path.as_posix().endswith(door):
+            assert "import pickle" not in text, path.name
+            assert "weights_only=False" not in text, path.name
         assert "allow_pickle=True" not in text, path.name
-        if "models/training" not in path.as_posix():
-            assert "torch.load" not in text, path.name
+        loads, safe = text.count("torch.load("), text.count("weights_only=True")
+        assert loads <= safe, path.name
+    assert "--unsafe-pickle" in (ROOT / "src/safelight" / door).read_text(encoding="utf-8")
