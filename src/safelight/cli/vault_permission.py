@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,7 @@ POLICIES_VARIABLE = "SAFELIGHT_POLICIES"
 AUDIT_VARIABLE = "SAFELIGHT_AUDIT"
 CLIENT_VARIABLE = "SAFELIGHT_CLIENT"
 DEFAULT_CLIENT = "local"
+_WHOLE_ID = re.compile(r"[0-9a-f]{64}")
 
 # What the rules know a command as; the others touch nothing that is protected.
 _ACTIONS: dict[str, Action] = {
@@ -70,6 +72,7 @@ def check_permission(arguments: argparse.Namespace) -> None:
     consent = None
     if arguments.consent_until is not None:
         consent = Consent(True, time_of(arguments.consent_until))
+    policies = _folder(arguments.policies, POLICIES_VARIABLE)
     requests = [
         AccessRequest(
             client=client,
@@ -81,19 +84,25 @@ def check_permission(arguments: argparse.Namespace) -> None:
             purpose=arguments.purpose,
             consent=consent,
         )
-        for resource in _resources(arguments)
+        for resource in _resources(arguments, ruled=policies is not None)
     ]
     permit(
         requests,
-        policies=_folder(arguments.policies, POLICIES_VARIABLE),
+        policies=policies,
         audit=_folder(arguments.audit, AUDIT_VARIABLE),
     )
 
 
-def _resources(arguments: argparse.Namespace) -> list[Resource]:
+def _resources(arguments: argparse.Namespace, *, ruled: bool) -> list[Resource]:
     """The objects that an action names; the archive where it names none."""
     names = [*getattr(arguments, "objects", []), *filter(None, [getattr(arguments, "object", "")])]
     of_the_whole = arguments.action in ("list", "init")
+    if ruled and not all(map(_WHOLE_ID.fullmatch, names)):
+        # rules name objects by their ids: the beginning of one would pass by a rule about it
+        raise InputError(
+            "under access rules an object is named by its whole id",
+            hint="64 digits of 0-9 and a-f: safelight vault list --json shows them",
+        )
     if not of_the_whole and (names or arguments.site is not None):
         return [StudyResource(name, arguments.site) for name in names or ["all"]]
     return [ServiceResource("vault")]

@@ -41,6 +41,11 @@ class Claims:
         until = None if match[2] is None else datetime.fromisoformat(match[2])
         return Consent(match[1] == "given", until)
 
+    @property
+    def consent_word(self) -> str | None:
+        """``given`` or ``refused``, a word of ours."""
+        return None if self.consent is None else self.consent.partition(";")[0]
+
 
 NO_CLAIMS = Claims()
 

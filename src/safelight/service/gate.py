@@ -17,7 +17,7 @@ from safelight.service.refusals import Refusal
 from safelight.service.settings import Settings
 from safelight.vault.access.requests import AccessRequest, Action, ModelResource, Resource
 from safelight.vault.access.rules import ReloadedRules
-from safelight.vault.audit.entry import AuditEvent
+from safelight.vault.audit.entry import MAX_POLICIES, AuditEvent
 from safelight.vault.audit.log import AuditLog
 from safelight.wire.levels import Level
 
@@ -106,9 +106,12 @@ class Gate:
                 "model": asked.resource.name if isinstance(asked.resource, ModelResource) else None,
                 "level": asked.level,
                 "purpose": asked.claims.purpose,
+                "consent": asked.claims.consent_word,
                 "decision": "allow" if allowed else "deny",
-                "policies": list(policies),
-            }
+                "policies": list(policies[:MAX_POLICIES]),
+            },
+            # until when is the clinic's word about a patient: not for everybody who reads the log
+            {} if asked.claims.consent is None else {"consent": asked.claims.consent.encode()},
         )
         if not allowed:
             raise Refusal("access-denied")

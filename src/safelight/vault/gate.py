@@ -14,7 +14,7 @@ from safelight.errors import AccessDeniedError
 from safelight.vault.access.policy_folder import load_policies
 from safelight.vault.access.requests import AccessRequest, StudyResource
 from safelight.vault.access.rules import AccessRules
-from safelight.vault.audit.entry import AuditEvent
+from safelight.vault.audit.entry import MAX_POLICIES, AuditEvent
 from safelight.vault.audit.log import AuditLog
 
 
@@ -46,8 +46,9 @@ def permit(requests: Sequence[AccessRequest], *, policies: Path | None, audit: P
                             "resource": _kind(request),
                             "level": request.level,
                             "purpose": request.purpose,
+                            "consent": _consent(request),
                             "decision": "allow" if decision is None else decision.word,
-                            "policies": [] if decision is None else list(decision.policies),
+                            "policies": list(decision.policies[:MAX_POLICIES]) if decision else [],
                         },
                         # names of people and studies are not for everybody who reads the log
                         {
@@ -68,3 +69,9 @@ def permit(requests: Sequence[AccessRequest], *, policies: Path | None, audit: P
 
 def _kind(request: AccessRequest) -> str:
     return "study" if isinstance(request.resource, StudyResource) else "service"
+
+
+def _consent(request: AccessRequest) -> str | None:
+    if request.consent is None:
+        return None
+    return "given" if request.consent.given else "refused"

@@ -11,7 +11,9 @@ import pytest
 pytest.importorskip("cedarpy", reason="the extra `access` is not installed")
 
 from safelight.cli.main import main
+from safelight.vault.access.requests import AccessRequest, Consent, ServiceResource
 from safelight.vault.audit.reading import LogReader
+from safelight.vault.gate import permit
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples" / "policies"
@@ -117,3 +119,23 @@ def test_the_vault_asks(
     assert b"archive-desk" not in (Path("log") / "entries").read_bytes()
     monkeypatch.setenv("SAFELIGHT_POLICIES", str(tmp_path / "missing"))
     assert "not one" in run(capsys, "vault", *seal)[2]
+
+
+@pytest.mark.parametrize("name", ["ab12", "AB" * 32])
+def test_no_rule_is_passed_by_with_the_beginning_of_an_id(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    """A rule that forbids one object names it by its whole id."""
+    vault = ("vault", "--policies", EXAMPLES, "--audit", tmp_path / "log", "--as", "archive-desk")
+    code, _, error = run(capsys, *vault, "get", tmp_path, name, tmp_path / "out", "--key", "k")
+    assert (code, "named by its whole id" in error) == (1, True)
+    assert not (tmp_path / "log").exists()
+
+
+def test_the_log_keeps_what_was_claimed_of_consent(tmp_path: Path) -> None:
+    asked = AccessRequest(
+        "desk", "open", ServiceResource("vault"), purpose="care", consent=Consent(True)
+    )
+    permit([asked], policies=None, audit=tmp_path / "log")
+    (entry,) = LogReader(tmp_path / "log").entries()
+    assert (entry["purpose"], entry["consent"]) == ("care", "given")

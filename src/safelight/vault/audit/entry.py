@@ -27,7 +27,8 @@ MAX_ENTRY_BYTES = 16 * 1024
 
 _DOMAIN = b"safelight audit commitment v1\0"
 _TEXT = re.compile(r"[\x20-\x7e]{1,128}")
-_MAX_TEXTS = 32
+# policies that decided, of sets of a hundred and more; their ids have at most 64 characters
+MAX_POLICIES = 200
 _MAX_COMMITMENTS = 16
 
 # Names in clear are ours (ids, digests of models, codes), never what a client wrote.
@@ -43,6 +44,7 @@ TEXT_FIELDS: Final = frozenset(
         "model_digest",
         "level",
         "purpose",
+        "consent",
         "decision",
         "code",
     }
@@ -73,7 +75,7 @@ class AuditEvent:
                 continue
             texts = value if name in LIST_FIELDS and isinstance(value, list) else [value]
             known = name in TEXT_FIELDS or name in LIST_FIELDS
-            if not known or len(texts) > _MAX_TEXTS or not all(map(_is_text, texts)):
+            if not known or len(texts) > MAX_POLICIES or not all(map(_is_text, texts)):
                 raise AuditError(
                     f"an audit entry cannot have this field: {name if known else 'unknown'}"
                 )

@@ -98,9 +98,10 @@ def test_who_saw_the_keys_of_a_cut_off_rotation_does_not_keep_them(
 
     with new_archive(tmp_path / "a") as archive:
         archive.put(image(1), OPTIONS)
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as patch:
             patch.setattr(rotation, "_rewrap_object", interrupted)
-            rewrap_archive(archive, [ALICE], [ALICE.public_key, BOB.public_key])
+            with pytest.raises(KeyboardInterrupt):
+                rewrap_archive(archive, [ALICE], [ALICE.public_key, BOB.public_key])
     with open_archive(tmp_path / "a", [BOB]) as archive:
         known_to_bob = set(archive.keyring.wrap_keys + archive.keyring.index_keys)
     with open_archive(tmp_path / "a", [ALICE]) as archive:
