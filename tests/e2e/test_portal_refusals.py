@@ -1,4 +1,4 @@
-"""The portal before a service that refuses and a disk that is full: a sentence, and nothing lost."""
+"""The portal before a service that refuses and a disk that is full: nothing is lost."""
 
 from __future__ import annotations
 
