@@ -83,6 +83,7 @@ def main() -> int:
                     figures.setdefault("in_tab_ms", []).append(report["timings_ms"]["total"])
             figures["analyse_to_answer_ms"] = statistics.median(totals)
             figures["in_tab_ms"] = statistics.median(figures["in_tab_ms"])
+            figures["largest_renderer_peak_mb"] = peak_mb(browser)
             browser.close()
     print(json.dumps(figures, indent=2))
     return 0
@@ -93,6 +94,18 @@ def download(page: Any) -> str:
     with page.expect_download() as caught:
         page.get_by_role("button", name="Report (JSON)").click()
     return Path(caught.value.path()).read_text()
+
+
+def peak_mb(browser: Any) -> float:
+    """Most memory that a renderer has held: the tab with its workers (VmHWM, Linux)."""
+    processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
+    peaks = [0.0]
+    for process in processes["processInfo"]:
+        status = Path(f"/proc/{int(process['id'])}/status")
+        if process["type"] == "renderer" and status.is_file():
+            line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+            peaks.append(int(line.split()[1]) / 1000)
+    return max(peaks)
 
 
 def noise() -> bytes:

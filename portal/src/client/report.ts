@@ -87,7 +87,10 @@ export async function reportPdf(study: Study, run: Run, image: ImageData | null)
     picture = await greyPicture(image);
     page.image(left, y, width, (width / image.width) * image.height);
     y += (width / image.width) * image.height + 12;
-    page.text(left, y, texts.report.image, 8, QUIET);
+    const shown = { analysed: run.frame + 1, shown: study.frame + 1 };
+    const caption =
+      run.frame === study.frame ? texts.report.image : fill(texts.result.otherFrame, shown);
+    page.text(left, y, caption, 8, QUIET);
     y += 18;
   }
   fact(texts.result.protection, `${receipt.level}. ${texts.protection.long}`);
