@@ -23,8 +23,10 @@ from safelight.lab.obfuscation_attacks import (
     turned,
 )
 
-# Exchanges of pairs cost the square of the pieces, several times over: seconds up to here.
-_MOST_REFINED = 256
+# Exchanging pairs (2-opt) takes seconds up to so many pieces, and minutes at four times as many;
+# a gradient over doubly stochastic matrices (FAQ) goes on from there.
+_MOST_EXCHANGED = 64
+_MOST_REFINED = 1024
 _STARTS = 4
 _DIRECTIONS = 40  # principal components that images of the kind are judged by
 _JUDGED = 100
@@ -165,7 +167,9 @@ def _matched(
     """
     rows, start = optimize.linear_sum_assignment(cost)
     places = [np.asarray(start, np.int64)]
-    if len(rows) <= _MOST_REFINED:
+    if _MOST_EXCHANGED < len(rows) <= _MOST_REFINED:
+        places += _by_gradient(optimize, known, seen, places[0])
+    elif len(rows) <= _MOST_EXCHANGED:
         guess = np.stack([rows, start], axis=1)
         for seed in range(_STARTS):
             options: dict[str, Any] = {"maximize": True, "rng": np.random.default_rng(seed)}
@@ -176,3 +180,21 @@ def _matched(
     fits = {place.tobytes(): float((known * seen[np.ix_(place, place)]).sum()) for place in places}
     distinct = {place.tobytes(): place for place in places}
     return [distinct[key] for key in sorted(distinct, key=lambda key: -fits[key])]
+
+
+def _by_gradient(
+    optimize: Any, known: FloatArray, seen: FloatArray, start: NDArray[np.int64]
+) -> list[NDArray[np.int64]]:
+    """From the middle of all orders, and from halfway to a start."""
+    count = len(start)
+    halfway = np.full((count, count), 0.5 / count)
+    halfway[np.arange(count), start] += 0.5
+    return [
+        np.asarray(
+            optimize.quadratic_assignment(
+                known, seen, method="faq", options={"maximize": True, "P0": begin}
+            ).col_ind,
+            np.int64,
+        )
+        for begin in ("barycenter", halfway)
+    ]
