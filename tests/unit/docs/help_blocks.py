@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 PAGE = Path(__file__).parents[3] / "docs" / "cli.md"
-BLOCK = re.compile(r"<!-- help:([a-z ]*)-->\n```text\n(.*?)```\n", re.DOTALL)
+BLOCK = re.compile(r"<!-- help:([a-z -]*?)-->\n```text\n(.*?)```\n", re.DOTALL)
 _WIDTH = "100"
 
 
