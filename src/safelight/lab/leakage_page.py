@@ -110,5 +110,5 @@ def _similarity_figure(found: Leakage) -> object:
     axes.set_xlim(0, 1.08)
     for place, value in zip(places, values, strict=True):
         axes.text(value + 0.01, place, f"{value:.3f}", va="center", fontsize=8)
-    axes.set_title("Similarity to the original (SSIM): as stored, and after attacks on obfuscated")
+    axes.set_title("SSIM to the original: as stored; after attacks")
     return figure
