@@ -76,6 +76,7 @@ def test_portal_says_why_the_service_refuses(records: Path, open_tab: Any) -> No
     with answered(tab, "**/v1/keysets/*/keys/*", "PUT", 507, "storage-full"):
         press_try_again(tab)
         tab.page.wait_for_selector("#result >> text=disk is full")
+        assert "First use makes" in tab.page.inner_text(".choice")  # what is refused is not there
         tab.screenshot("service-disk-full")
     with answered(tab, "**/v1/inferences?*", "POST", 404, "unknown-model"):
         press_try_again(tab)

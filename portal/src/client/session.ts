@@ -222,10 +222,17 @@ export class Session {
       const following = missing[index + 1];
       next = following === undefined ? null : make(following);
       next?.catch(() => undefined);
+      const before = keyset.digests[need.element];
       // kept before it is sent: where the answer gets lost, we still know what we made
       keyset.digests[need.element] = toHex(await sha256(message));
       await this.#save();
-      await this.#service.putKey(keyset.id, need.element, message);
+      try {
+        await this.#service.putKey(keyset.id, need.element, message);
+      } catch (error) {
+        const lost = error instanceof PortalError && error.code === "unreachable";
+        if (!lost) await this.#putBack(keyset, need.element, before);
+        throw error;
+      }
       bytes += message.length;
       onProgress({ done: ++done, total, bytes });
     }
@@ -409,6 +416,13 @@ export class Session {
       digests.set(element, fromHex(hex));
     }
     return toHex(await keysetDigest(model.parameters.digest, digests));
+  }
+
+  /** A key that the service has refused is not there; one of a lower level may be. */
+  async #putBack(keyset: Keyset, element: number, before: string | undefined): Promise<void> {
+    if (before === undefined) delete keyset.digests[element];
+    else keyset.digests[element] = before;
+    await this.#save();
   }
 
   async #forgetKeyset(parametersDigest: string): Promise<void> {
