@@ -86,4 +86,5 @@ def test_a_picture_without_hounsfield_units_is_refused(tmp_path: Path) -> None:
     PIL.Image.fromarray(np.zeros((48, 48), np.uint8)).save(file, "PNG")
     (tmp_path / "nodule.png").write_bytes(file.getvalue())
     done = safelight("diagnose", tmp_path / "nodule.png", "--model", "lung-nodule-48")
-    assert "hounsfield" in done.refusal().lower()
+    assert "brightness only" in done.refusal()
+    assert "Hounsfield" in done.err
