@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -35,6 +38,7 @@ pytest.importorskip("torch", reason="the extra `train` is not installed")
 NAME = "spots-16"
 OTHER = "wdbc-logistic"
 SIDE = 16
+SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
 
 
 def spots(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -65,6 +69,16 @@ class Clinic:
         return load_masked_folder(self.network).probabilities(seen)
 
 
+def printed(schema: str, *command: str) -> Any:
+    """What a command prints with ``--json``, which fits its schema."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert main([*command, "--json"]) == 0
+    document = json.loads(out.getvalue())
+    jsonschema.validate(document, json.loads((SCHEMAS / f"{schema}.schema.json").read_text()))
+    return document
+
+
 @pytest.fixture(scope="module", autouse=True)
 def passphrase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A file with a passphrase; keys whose derivation takes no second."""
@@ -84,10 +98,13 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Clinic:
         content[f"{split}_images"], content[f"{split}_labels"] = spots(count, seed)
     np.savez(folder / "spots.npz", **content)
     key_file, network = folder / "key", folder / NAME
-    assert main(["vault", "obfuscation-key", "new", str(key_file)]) == 0
+    key_id = printed("vault-obfuscation-key", "vault", "obfuscation-key", "new", str(key_file))
     about = ["--licence", "CC0", "--attribution", "a test", "--epochs", "3", "--threads", "1"]
     command = ["train", str(folder / "spots.npz"), "--obfuscated", str(key_file), *about]
-    assert main([*command, "--jpeg2000-ratio", "2", "--output", str(network)]) == 0
+    command += ["--jpeg2000-ratio", "2", "--output", str(network)]
+    report = printed("train-obfuscated", *command)
+    assert report["transformation"]["key_id"] == key_id["key_id"]
+    assert report["transformation"]["jpeg2000_ratio"] == 2
     return Clinic(key_file, load_obfuscation_key(key_file, "for this test only"), network)
 
 
@@ -241,7 +258,6 @@ def test_diagnose_says_so(
     service: ServiceProcess, clinic: Clinic, token: str, tmp_path: Path,
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    jsonschema = pytest.importorskip("jsonschema")
     picture = tmp_path / "image.png"
     Image.fromarray(spots(1, 9)[0][0]).save(picture)
     monkeypatch.setenv("SAFELIGHT_TOKEN", token)
@@ -252,8 +268,7 @@ def test_diagnose_says_so(
     printed = capsys.readouterr()
     assert "not encryption" in printed.err
     document = json.loads(printed.out)
-    schema = Path(__file__).parents[3] / "docs" / "schemas" / "diagnose.schema.json"
-    jsonschema.validate(document, json.loads(schema.read_text()))
+    jsonschema.validate(document, json.loads((SCHEMAS / "diagnose.schema.json").read_text()))
     assert document["level"] == document["diagnoses"][0]["level"] == "obfuscated"
     expected = float(clinic.expected(images(1))[0])
     assert document["diagnoses"][0]["probability"] == pytest.approx(expected, abs=6e-4)
@@ -263,6 +278,27 @@ def test_diagnose_says_so(
                   ["--obfuscation-key", str(other)]):  # fmt: skip
         assert main([*command, *wrong]) == 1
         assert "obfuscation" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--jpeg2000-ratio", "2"],
+        ["--obfuscated", "KEY", "--jpeg2000-ratio", "101"],
+        ["--obfuscated", "KEY", "--minutes", "1"],
+        ["--obfuscated", "KEY", "--dp-epsilon", "1"],
+        ["--obfuscated", "KEY", "--seeds", "1", "2"],
+        ["--obfuscated", "none"],
+    ],
+)
+def test_options_that_do_not_go_together(
+    clinic: Clinic, tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [str(clinic.key_file) if option == "KEY" else option for option in options]
+    data = clinic.network.parent / "spots.npz"
+    assert main(["train", str(data), "--output", str(tmp_path / "o"), *options]) == 1
+    assert "error:" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
 
 
 def test_a_damaged_network_does_not_start(clinic: Clinic, tmp_path: Path) -> None:
