@@ -20,16 +20,24 @@ SCREENSHOTS = Path(__file__).parent.parent.parent / "out" / "portal"
 DESKTOP = {"width": 1280, "height": 800}
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """The browser; skips with the reason where a part is missing."""
+def chromium_path() -> str:
+    """Where the browser is; skips with the reason where a part is missing."""
     if not portal_is_built():
         pytest.skip("the portal is not built: `make portal-build`")
     path = os.environ.get("SAFELIGHT_CHROMIUM") or shutil.which("chromium")
     if path is None:
         pytest.skip("Chromium is not installed: apt install chromium, or set SAFELIGHT_CHROMIUM")
     missing = "Playwright is not installed: pip install -r requirements/portal.txt"
-    playwright = pytest.importorskip("playwright.sync_api", reason=missing)
+    pytest.importorskip("playwright.sync_api", reason=missing)
+    return path
+
+
+# not for the session: while Playwright is open its event loop runs, and no other test's may
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """The browser."""
+    path = chromium_path()
+    playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
         # a root user in a container has no sandbox
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -39,8 +47,9 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def service(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """A real service with the two models of the browser's profiles."""
+    chromium_path()
     script = ["-m", "safelight.service", *(f"--model={name}" for name in MODELS)]
     process = ServiceProcess(tmp_path_factory.mktemp("portal") / "data", script=script)
     yield process.start()
