@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,7 @@ def test_a_body_that_comes_too_slowly(
         async for _ in bodies.limited_chunks(request, max_bytes=size):
             pass
 
-    with pytest.raises(Refusal) as refused:
-        asyncio.run(read())
+    # in a thread: Playwright keeps a loop running in the thread of the browser's tests
+    with ThreadPoolExecutor(1) as pool, pytest.raises(Refusal) as refused:
+        pool.submit(lambda: asyncio.run(read())).result()
     assert refused.value.code == "body-timeout"

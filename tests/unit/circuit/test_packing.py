@@ -100,9 +100,11 @@ def test_unpack_takes_what_pack_places(batched: Compiled) -> None:
     assert np.count_nonzero(slots) == placed
     # an identity program would give back what its signature packs
     first = signature.input_slots[0]
-    echo = replace(signature, output_slots=(first.slot, first.slot + first.slot_step))
+    wanted = range(signature.outputs.logits)
+    echo = replace(signature, output_slots=tuple(first.slot + i * first.slot_step for i in wanted))
     found = echo.unpack(slots, signature.records)
-    assert (found == elements[:, [first.element, first.element + first.element_step]]).all()
+    places = [first.element + i * first.element_step for i in wanted]
+    assert (found == elements[:, places]).all()
 
 
 def test_a_recorded_packing_gives_the_same_program(batched: Compiled) -> None:

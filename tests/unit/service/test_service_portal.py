@@ -7,6 +7,7 @@ import base64
 import gzip
 import hashlib
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,12 @@ def _ask(folder: Path, path: str, method: str = "GET", encoding: str = "gzip") -
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(Portal(PlainTextResponse("behind"), folder=folder)(scope, receive, send))
+    async def ask() -> None:
+        await Portal(PlainTextResponse("behind"), folder=folder)(scope, receive, send)
+
+    # in a thread: Playwright keeps a loop running in the thread of the browser's tests
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(ask())).result()
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     content: bytes = b"".join(message.get("body", b"") for message in sent[1:])
     if headers.get("content-encoding") == "gzip":
