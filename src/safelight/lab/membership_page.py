@@ -15,7 +15,9 @@ _READING = (
     "exposed with near certainty, which is what a patient cares about (at chance: 0.01). 95 % "
     "intervals come from resampled records and, where several were attacked, networks; one in "
     "twenty misses the truth. A dash: fewer than 5 false positives would be allowed, too few "
-    "to tell. Balanced accuracy: at the threshold that is best on the other half of the records.",
+    "to tell. Balanced accuracy: at the threshold that is best on the other half of the records. "
+    "RMIA's scores are shares of a population of 500; ties count against the "
+    "attacker, which leaves it little at 0.1 %.",
     "Controls: an attack that finds nothing in networks that learned noisy labels by heart is "
     "broken; one that finds something where nothing was learned is wrong. 'Trained on neither "
     "split's records': what is found there is a difference between the splits, not membership, "
