@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <new>
@@ -92,8 +93,9 @@ Buffer::Buffer(size_t bytes, bool stays) : size_(rounded(bytes)), stays_(stays) 
     const std::lock_guard lock(store().mutex);
     // A block somewhat too large serves as well: steps of a program want different sizes, one
     // after the other.
-    const auto found = store().blocks.lower_bound(size_);
+    auto found = store().blocks.lower_bound(size_);
     if (found != store().blocks.end() && found->first <= 2 * size_) {
+      found = std::prev(store().blocks.upper_bound(found->first));  // the last in: still in cache
       data_ = found->second;
       size_ = found->first;
       store().blocks.erase(found);
@@ -151,7 +153,7 @@ uint8_t* Slab::allocate(size_t bytes) {
 }
 
 uint64_t* thread_scratch(unsigned slot, size_t words) {
-  thread_local Buffer scratch[4];
+  thread_local Buffer scratch[5];
   if (scratch[slot].size() < words * sizeof(uint64_t)) {
     scratch[slot] = Buffer(words * sizeof(uint64_t));
   }

@@ -72,6 +72,8 @@ Decomposition decompose(const Context& context, const std::vector<uint64_t*>& c1
 // Of P^-1 times level + 2 rows in the extended basis.
 Decomposition decompose_extended(const Context& context, const std::vector<uint64_t*>& c1,
                                  size_t level, Digits digits);
+// Scratch of the calling thread for one row of digits.
+uint64_t* digit_row(const Context& context, size_t level);
 // One row of digits, interleaved as KeyProduct reads them: (level + 1) N words.
 void transform_digits(const Context& context, const Decomposition& decomposition, size_t row,
                       uint64_t* digits);
@@ -88,8 +90,8 @@ struct Addend {
   const std::vector<uint64_t*>* rows1 = nullptr;
 };
 
-// out = σ(Σ digit ⊙ key + addend) + base: an extended value. `base` is extended or null, and may be
-// `out` itself.
+// out = σ(Σ digit ⊙ key + addend) + base: an extended value. `base` may be null, `out` itself or, P
+// times as large then, a value in the plain basis.
 void switch_into(const Context& context, const Decomposition& decomposition, const SwitchKey& key,
                  const Addend& addend, const Value* base, Value& out);
 

@@ -78,16 +78,22 @@ Decomposition decompose_extended(const Context& context, const std::vector<uint6
   out.level = level;
   out.coefficients = Rows2D(level + 2, n);
   out.mode = digits == Digits::centred ? Lift::centred : Lift::raw;
-  uint64_t* rest = out.coefficients.row(level + 1);
-  context.k.inverse(rest, c1[level + 1], work_area(context), context.tables[special],
-                    context.moduli[special]);
+  const uint64_t* rest = out.coefficients.row(level + 1);
+  parallel_for(level + 2, [&](size_t j) {
+    const size_t prime = context.prime_of_row(j, level);
+    context.k.inverse(out.coefficients.row(j), c1[j], work_area(context), context.tables[prime],
+                      context.moduli[prime]);
+  });
   parallel_for(level + 1, [&](size_t j) {
     uint64_t* row = out.coefficients.row(j);
-    context.k.inverse(row, c1[j], work_area(context), context.tables[j], context.moduli[j]);
     context.k.subtract_scale(row, row, rest, context.lift(special, j, Lift::centred),
                              context.negated_inverse[special][j], n, context.moduli[j]);
   });
   return out;
+}
+
+uint64_t* digit_row(const Context& context, size_t level) {
+  return thread_scratch(4, (level + 1) * context.n);
 }
 
 void transform_digits(const Context& context, const Decomposition& decomposition, size_t row,
@@ -127,38 +133,47 @@ KeyProduct key_product(const Context& context, const Decomposition& decompositio
 
 void switch_into(const Context& context, const Decomposition& decomposition, const SwitchKey& key,
                  const Addend& addend, const Value* base, Value& out) {
-  const size_t level = decomposition.level, chunks = context.n / kChunk, parts = row_parts();
-  const Rows2D digits(level + 1, context.n);
-  for (size_t j = 0; j < level + 2; ++j) {
-    transform_digits(context, decomposition, j, digits.row(0));
-    KeyProduct product = key_product(context, decomposition, digits.row(0), key, j);
+  const size_t n = context.n, level = decomposition.level, chunks = n / kChunk;
+  const size_t parts = row_parts();
+  parallel_rows(level + 2, [&](size_t j) {
+    const Modulus& m = context.moduli[context.prime_of_row(j, level)];
+    uint64_t* digits = digit_row(context, level);
+    transform_digits(context, decomposition, j, digits);
+    KeyProduct product = key_product(context, decomposition, digits, key, j);
     if (addend.extended || j <= level) {
       product.addend = (*addend.rows0)[j];
       product.addend1 = addend.rows1 == nullptr ? nullptr : (*addend.rows1)[j];
       product.addend_operand = addend.extended ? 0 : context.special_operand[j];
     }
-    if (base != nullptr) {
+    if (base != nullptr && base->extended) {
       product.base0 = base->rows[0][j];
       product.base1 = base->rows[1][j];
+    } else if (base != nullptr && j <= level) {  // modulo P its multiple is 0
+      for (size_t c = 0; c < 2; ++c) {
+        context.k.scale(out.rows[c][j], base->rows[c][j], context.special_constant[j], nullptr, n,
+                        m);
+      }
+      product.base0 = out.rows[0][j];
+      product.base1 = out.rows[1][j];
     }
-    const Modulus& m = context.moduli[context.prime_of_row(j, level)];
     parallel_for(parts, [&](size_t part) {
       context.k.key_product(product, out.rows[0][j], out.rows[1][j], chunks * part / parts,
                             chunks * (part + 1) / parts, m);
     });
-  }
+  });
 }
 
 std::vector<Value> switch_and_divide(const Context& context, const Decomposition& decomposition,
                                      const std::vector<const SwitchKey*>& keys,
                                      const Value& addend) {
   const size_t n = context.n, level = decomposition.level, special = context.special();
-  const Rows2D digits(level + 1, n), rest(2 * keys.size(), n);
-  transform_digits(context, decomposition, level + 1, digits.row(0));
+  const Rows2D rest(2 * keys.size(), n);
+  uint64_t* special_digits = digit_row(context, level);
+  transform_digits(context, decomposition, level + 1, special_digits);
   parallel_for(keys.size(), [&](size_t r) {
     uint64_t* sums[2] = {thread_scratch(1, n), thread_scratch(2, n)};
     const KeyProduct product =
-        key_product(context, decomposition, digits.row(0), *keys[r], level + 1);
+        key_product(context, decomposition, special_digits, *keys[r], level + 1);
     context.k.key_product(product, sums[0], sums[1], 0, n / kChunk, context.moduli[special]);
     for (size_t c = 0; c < 2; ++c) {
       context.k.inverse(rest.row(2 * r + c), sums[c], work_area(context), context.tables[special],
@@ -167,12 +182,13 @@ std::vector<Value> switch_and_divide(const Context& context, const Decomposition
   });
   std::vector<Value> out;
   for (size_t r = 0; r < keys.size(); ++r) out.push_back(make_value(context, level, false));
-  for (size_t j = 0; j <= level; ++j) {
-    transform_digits(context, decomposition, j, digits.row(0));
+  parallel_rows(level + 1, [&](size_t j) {
+    uint64_t* digits = digit_row(context, level);
+    transform_digits(context, decomposition, j, digits);
     parallel_for(keys.size(), [&](size_t r) {
       const Modulus& m = context.moduli[j];
       uint64_t* sums[2] = {thread_scratch(1, n), thread_scratch(2, n)};
-      KeyProduct product = key_product(context, decomposition, digits.row(0), *keys[r], j);
+      KeyProduct product = key_product(context, decomposition, digits, *keys[r], j);
       product.addend = addend.rows[0][j];
       product.addend_operand = context.special_operand[j];
       context.k.key_product(product, sums[0], sums[1], 0, n / kChunk, m);
@@ -182,7 +198,7 @@ std::vector<Value> switch_and_divide(const Context& context, const Decomposition
                                    work_area(context), context.tables[j], m);
       }
     });
-  }
+  });
   return out;
 }
 

@@ -145,9 +145,9 @@ std::vector<Value> LinearTransform::inner_sums(const Context& context, const Val
 
   const size_t rows = rows_.size(), chunks = context.n / kChunk;
   const size_t parts = threads() == 1 ? 1 : 8;
-  const Rows2D digit_rows(hoists_ ? level_ + 1 : 0, context.n);
-  for (size_t j = 0; j < rows; ++j) {
-    if (hoists_) transform_digits(context, decomposition, j, digit_rows.row(0));
+  parallel_rows(rows, [&](size_t j) {
+    uint64_t* digit_words = hoists_ ? digit_row(context, level_) : nullptr;
+    if (hoists_) transform_digits(context, decomposition, j, digit_words);
     const size_t prime = context.prime_of_row(j, level_);
     std::vector<KeyProduct> babies(babies_.size());
     uint32_t unreduced = 0;
@@ -161,7 +161,7 @@ std::vector<Value> LinearTransform::inner_sums(const Context& context, const Val
         babies[b].digits = src.rows[0][std::min(j, level_)];
         babies[b].addend = src.rows[1][std::min(j, level_)];
       } else {
-        babies[b] = key_product(context, decomposition, digit_rows.row(0), *baby_keys[b], j);
+        babies[b] = key_product(context, decomposition, digit_words, *baby_keys[b], j);
         if (may_stay_lazy(context.k.path, context.moduli[prime], babies[b].steps)) {
           unreduced = std::max(unreduced, babies[b].steps);
           babies[b].steps = 0;
@@ -199,7 +199,7 @@ std::vector<Value> LinearTransform::inner_sums(const Context& context, const Val
       context.k.linear_row(mine, chunks * part / parts, chunks * (part + 1) / parts,
                            context.moduli[prime]);
     });
-  }
+  });
   return sums;
 }
 

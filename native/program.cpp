@@ -1,6 +1,7 @@
 #include "program.hpp"
 
 #include <chrono>
+#include <optional>
 #include <stdexcept>
 
 #include "thread_pool.hpp"
@@ -8,6 +9,9 @@
 namespace safelight {
 
 namespace {
+
+// Of smaller rings a row is a few microseconds' work: threads would cost more than they save.
+constexpr size_t kSharedRing = 8192;
 
 template <class... F>
 struct Overloaded : F... {
@@ -68,10 +72,9 @@ Value rotate_and_sum(const Context& context, Value value, const std::vector<uint
     const Decomposition decomposition =
         value.extended ? decompose_extended(context, value.rows[1], value.level, digits)
                        : decompose(context, value.rows[1], value.level, digits, nullptr);
-    const Value base = multiply_special(context, value);
     Value out = make_value(context, value.level, true);
-    switch_into(context, decomposition, key, Addend{value.extended, &value.rows[0], nullptr}, &base,
-                out);
+    switch_into(context, decomposition, key, Addend{value.extended, &value.rows[0], nullptr},
+                &value, out);
     value = std::move(out);
   }
   return value;
@@ -134,6 +137,8 @@ void Program::set_output(size_t output) {
 Value Program::run(const KeySet& keys, const Value& input, Digits digits,
                    const Progress& progress) const {
   if (input.level != input_level_) throw std::invalid_argument("the input is at another level");
+  std::optional<Alone> alone;
+  if (context_->n < kSharedRing) alone.emplace();
   Registers registers(*context_, steps_, registers_, output_);
   registers.set(0, input);
   for (size_t i = 0; i < steps_.size(); ++i) {

@@ -50,12 +50,16 @@ class Pool {
     place_.notify_all();
   }
 
+  static bool& inside() { return inside_; }
+
   unsigned threads() const { return limit_.load(std::memory_order_relaxed); }
 
   void enter() {
     std::unique_lock lock(mutex_);
     const uint64_t ticket = next_ticket_++;
+    ++waiting_;
     place_.wait(lock, [&] { return ticket == served_ && active_ < limit_.load(); });
+    --waiting_;
     ++served_;
     ++active_;
     place_.notify_all();
@@ -83,7 +87,6 @@ class Pool {
     {
       const std::lock_guard lock(mutex_);
       loops_.erase(std::find(loops_.begin(), loops_.end(), &loop));
-      open_.fetch_sub(1);
     }
     // Every index is taken; helpers finish the one they hold.
     for (unsigned spins = 0; loop.helpers.load(std::memory_order_acquire) != 0; ++spins) {
@@ -101,7 +104,10 @@ class Pool {
     const Inside inside;
     for (;;) {
       const size_t i = loop.next.fetch_add(1, std::memory_order_relaxed);
-      if (i >= loop.count) return;
+      if (i >= loop.count) {
+        if (i == loop.count) open_.fetch_sub(1);  // one thread sees it: nothing is left to take
+        return;
+      }
       try {
         loop.body(loop.context, i);
       } catch (...) {
@@ -120,36 +126,47 @@ class Pool {
 
   // A loop with work left, if there is a place to help it from. The mutex is held.
   Loop* joinable() {
-    if (active_ >= limit_.load()) return nullptr;
+    if (active_ >= limit_.load() || waiting_ > 0) return nullptr;  // requests come first
     for (Loop* loop : loops_) {
       if (loop->next.load(std::memory_order_relaxed) < loop->count) return loop;
     }
     return nullptr;
   }
 
+  // A loop that this worker has joined; waits for one, at first awake.
+  Loop* next_loop() {
+    const auto until = std::chrono::steady_clock::now() + kSpin;
+    do {
+      for (int i = 0; i < 32; ++i) {
+        if (open_.load(std::memory_order_relaxed) != 0) {
+          const std::lock_guard lock(mutex_);
+          if (Loop* loop = joinable()) return join(loop);
+        }
+        relax();
+      }
+    } while (std::chrono::steady_clock::now() < until);
+    std::unique_lock lock(mutex_);
+    Loop* loop = nullptr;
+    ++sleeping_;
+    work_.wait(lock, [&] { return (loop = joinable()) != nullptr; });
+    --sleeping_;
+    return join(loop);
+  }
+
+  Loop* join(Loop* loop) {  // the mutex is held
+    ++active_;
+    loop->helpers.fetch_add(1);
+    return loop;
+  }
+
   void work() {
     for (;;) {
-      const auto until = std::chrono::steady_clock::now() + kSpin;
-      while (open_.load(std::memory_order_relaxed) == 0 &&
-             std::chrono::steady_clock::now() < until) {
-        for (int i = 0; i < 16; ++i) relax();
-      }
-      Loop* loop;
-      {
-        std::unique_lock lock(mutex_);
-        ++sleeping_;
-        work_.wait(lock, [&] { return (loop = joinable()) != nullptr; });
-        --sleeping_;
-        ++active_;
-        loop->helpers.fetch_add(1);
-      }
+      Loop* loop = next_loop();
       drain(*loop);
       loop->helpers.fetch_sub(1, std::memory_order_release);
-      {
-        const std::lock_guard lock(mutex_);
-        --active_;
-        place_.notify_all();
-      }
+      const std::lock_guard lock(mutex_);
+      --active_;
+      if (waiting_ > 0) place_.notify_all();
     }
   }
 
@@ -158,10 +175,11 @@ class Pool {
   std::condition_variable place_;  // there may be a place for a request
   std::deque<Loop*> loops_;
   std::atomic<unsigned> limit_{1};
-  std::atomic<unsigned> open_{0};
+  std::atomic<unsigned> open_{0};  // loops with indices left to take
   unsigned workers_ = 0;
   unsigned sleeping_ = 0;
   unsigned active_ = 0;
+  unsigned waiting_ = 0;
   uint64_t next_ticket_ = 0;
   uint64_t served_ = 0;
 };
@@ -193,6 +211,9 @@ Pool& pool() {
 
 void set_threads(unsigned count) { pool().set_threads(count); }
 unsigned threads() { return pool().threads(); }
+
+Alone::Alone() : before_(Pool::inside()) { Pool::inside() = true; }
+Alone::~Alone() { Pool::inside() = before_; }
 
 Admission::Admission() { pool().enter(); }
 Admission::~Admission() { pool().leave(); }

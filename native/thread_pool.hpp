@@ -23,6 +23,18 @@ class Admission {
   Admission& operator=(const Admission&) = delete;
 };
 
+// While it lives, loops of the calling thread run on that thread alone.
+class Alone {
+ public:
+  Alone();
+  ~Alone();
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+
+ private:
+  bool before_;
+};
+
 namespace detail {
 void parallel_for(size_t count, void (*body)(void*, size_t), void* context);
 }
@@ -36,6 +48,16 @@ void parallel_for(size_t count, Body&& body) {
       count,
       [](void* context, size_t i) { (*static_cast<std::remove_reference_t<Body>*>(context))(i); },
       const_cast<void*>(static_cast<const void*>(std::addressof(body))));
+}
+
+// The same where each index is a sizeable piece of work with loops inside: as many as the threads
+// can share evenly run whole, one a thread, so that threads seldom meet; the rest one after the
+// other, their inner loops shared.
+template <class Body>
+void parallel_rows(size_t count, Body&& body) {
+  const size_t whole = count - count % threads();
+  parallel_for(whole, body);
+  for (size_t i = whole; i < count; ++i) body(i);
 }
 
 }  // namespace safelight
