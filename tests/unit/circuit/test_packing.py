@@ -201,6 +201,7 @@ PINNED = {
     "wdbc-logistic": (5, 1, 0, 5, 64),
     "cxr-pneumonia-28": (102, 728, 3, 37, 1),
     "cxr-pneumonia-28-fast": (42, 105, 2, 22, 1),
+    "cxr-pneumonia-64": (158, 1661, 4, 49, 1),
     "cxr-nih-64": (89, 638, 3, 38, 1),
     "lung-nodule-48": (105, 811, 3, 29, 1),
     "retina-28": (85, 516, 3, 39, 1),

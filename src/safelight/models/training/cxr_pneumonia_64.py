@@ -56,7 +56,9 @@ MODEL = DistilledModel(
             "was kept for validation. The seed was chosen by validation loss over the validation "
             "images and disturbed copies of them, the temperature fitted on the validation "
             "images. The threshold is 0.5 by a rule fixed beforehand: training weighs both classes "
-            "alike."
+            "alike. A first version, with three convolutions, had its test AUC read (0.960, its "
+            "ReLU twin 0.970); the fourth convolution and the longer course were then chosen by "
+            "the disturbed validation images."
         ),
         limits=(
             "Images of one to five year old patients of one hospital (Guangzhou); adults and other "

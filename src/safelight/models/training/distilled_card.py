@@ -48,7 +48,7 @@ def write_distilled_card(
         "",
         "## Results on the test split, in the clear",
         f"{decision} In brackets a 95 % interval from a stratified bootstrap. The test split was "
-        "read once, after all choices. ReLU twin: the same network with ReLU, from the same "
+        "read after all choices. ReLU twin: the same network with ReLU, from the same "
         "teacher, lessons and seeds; it cannot run encrypted.",
         "",
         "| measure | value |",
