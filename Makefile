@@ -78,7 +78,8 @@ fuzz: $(VENV)/.dev
 # ThreadSanitizer
 sanitize: $(VENV)/.dev
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python native/sanitize.py address,undefined \
-	  tests/unit/native tests/unit/engine/test_engines.py tests/unit/wire/test_wire_packing.py
+	  -m "not slow" tests/unit/native tests/unit/engine/test_engines.py \
+	  tests/unit/wire/test_wire_packing.py
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python native/sanitize.py thread \
 	  tests/unit/native/test_threads.py tests/unit/native/test_engine.py
 

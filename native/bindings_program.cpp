@@ -19,6 +19,13 @@ PyKey load_key(const PyContext& self, size_t level, uint64_t element, const Word
                             load_switch_key(*self.context, level, element, residues.data()))};
 }
 
+LinearTransform::Form form_named(const std::string& name) {
+  if (name == "hoisted") return LinearTransform::Form::hoisted;
+  if (name == "divided") return LinearTransform::Form::divided;
+  if (name == "compact") return LinearTransform::Form::compact;
+  throw std::invalid_argument("a linear transform is hoisted, divided or compact");
+}
+
 nb::object run_program(const Program& self, const PyKeys& keys, const Words& residues,
                        nb::object progress, const std::string& digits) {
   const Context& context = *self.context();
@@ -96,7 +103,7 @@ void bind_program(nb::module_& m) {
           "add_linear_transform",
           [](Program& self, size_t dst, size_t src, size_t level, std::vector<uint64_t> babies,
              const std::vector<std::vector<uint64_t>>& chains,
-             const std::vector<std::vector<uint32_t>>& terms, bool divide_early,
+             const std::vector<std::vector<uint32_t>>& terms, const std::string& form,
              nb::callable diagonals) {
             std::vector<LinearTransform::Giant> steps;
             for (const std::vector<uint64_t>& turns : chains) {
@@ -107,7 +114,7 @@ void bind_program(nb::module_& m) {
             }
             if (steps.size() != terms.size()) throw std::invalid_argument("chains and terms");
             const Context& context = *self.context();
-            LinearTransform made(context, level, std::move(babies), std::move(steps), divide_early);
+            LinearTransform made(context, level, std::move(babies), std::move(steps), form_named(form));
             for (size_t g = 0; g < terms.size(); ++g) {
               const auto rows = nb::cast<Doubles>(diagonals(g));
               if (rows.ndim() != 2 || rows.shape(0) != terms[g].size() ||
@@ -122,7 +129,7 @@ void bind_program(nb::module_& m) {
             self.append({dst, src, src, LinearStep{std::move(made)}});
           },
           "dst"_a, "src"_a, "level"_a, "babies"_a, "chains"_a, "terms"_a,
-          "divide_early"_a, "diagonals"_a,
+          "form"_a, "diagonals"_a,
           "`chains`: the turns of each; `diagonals(g)` gives float64 [terms, N] coefficients of the\n"
           "g-th giant step of all chains.")
       .def("add_rotate_and_sum",

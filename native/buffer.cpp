@@ -153,7 +153,7 @@ uint8_t* Slab::allocate(size_t bytes) {
 }
 
 uint64_t* thread_scratch(unsigned slot, size_t words) {
-  thread_local Buffer scratch[5];
+  thread_local Buffer scratch[7];
   if (scratch[slot].size() < words * sizeof(uint64_t)) {
     scratch[slot] = Buffer(words * sizeof(uint64_t));
   }

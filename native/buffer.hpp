@@ -47,7 +47,7 @@ class Slab {
   size_t used_ = 0;
 };
 
-// Scratch of the calling thread, at least `words` long; `slot` (0 … 4) tells uses apart.
+// Scratch of the calling thread, at least `words` long; `slot` (0 … 6) tells uses apart.
 uint64_t* thread_scratch(unsigned slot, size_t words);
 
 // Bytes that the store keeps for reuse.

@@ -56,6 +56,7 @@ Context::Context(const Kernels& kernels, size_t degree, const std::vector<uint64
     const Modulus& m = moduli[j];
     special_constant.push_back(make_constant(k.path, m, p % m.q));
     special_operand.push_back(operand_form(k.path, m, p % m.q));
+    special_to_operand.push_back(make_constant(k.path, m, special_operand.back()));
     for (size_t i = 0; i < count; ++i) {
       if (i == j) continue;
       const uint64_t q = primes[i] % m.q;

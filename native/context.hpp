@@ -57,6 +57,7 @@ class Context {
   std::vector<std::vector<Constant>> negated_inverse_with_special;
   std::vector<Constant> special_constant;  // P modulo q_j
   std::vector<uint64_t> special_operand;   // the same as an operand (see KeyProduct)
+  std::vector<Constant> special_to_operand;  // P times what makes an operand of a residue
 
  private:
   void make_tables(size_t prime);

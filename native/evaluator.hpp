@@ -125,9 +125,9 @@ struct PlainOperand {
   std::vector<Buffer> rows;
 };
 // `coefficients`: N integers as doubles, of any size.
-// Canonical integers; `times_special`: P times as large.
-void encode_row(const Context& context, size_t prime, const double* coefficients,
-                bool times_special, uint64_t* transformed);
+// Transformed, as words.
+void encode_words(const Context& context, size_t prime, const double* coefficients,
+                  uint64_t* words);
 Plain encode_plain(const Context& context, const double* coefficients, size_t level);
 PlainOperand encode_operand(const Context& context, const double* coefficients, size_t level);
 Value add_plain(const Context& context, const Value& value, const Plain& plain);

@@ -31,6 +31,8 @@ constexpr Kernels make_kernels(Path path, const char* name) {
       .scale = Rows<L>::scale,
       .multiply_operand = Rows<L>::multiply_operand,
       .store_operands = Rows<L>::store_operands,
+      .store_words = Rows<L>::store_words,
+      .load_signed = Rows<L>::load_signed,
       .key_product = Products<L>::key_product,
       .linear_row = Products<L>::linear_row,
   };

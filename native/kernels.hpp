@@ -149,6 +149,12 @@ struct Kernels {
   void (*store_operands)(const OperandLayout& dst, const uint64_t* src, const GaloisMap* map,
                          size_t n, const Modulus& m);
 
+  // Reduced or lazy words, times c, to operands; `c` holds what makes operands of them.
+  void (*store_words)(const OperandLayout& dst, const uint64_t* src, const Constant& c, size_t n,
+                      const Modulus& m);
+  // Signed integers, of smaller magnitude than q, to words.
+  void (*load_signed)(uint64_t* dst, const int32_t* src, size_t n, const Modulus& m);
+
   void (*key_product)(const KeyProduct& product, uint64_t* out0, uint64_t* out1, size_t chunk_begin,
                       size_t chunk_end, const Modulus& m);
   void (*linear_row)(const LinearRow& row, size_t chunk_begin, size_t chunk_end, const Modulus& m);

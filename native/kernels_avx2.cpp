@@ -69,6 +69,10 @@ struct Avx2Lanes {
     const Vec base = _mm256_set1_pd(0x1p52);
     store(p, _mm256_xor_pd(_mm256_add_pd(x, base), base));
   }
+  static Vec load_signed(const int32_t* p, const Field&) {
+    return _mm256_cvtepi32_pd(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static constexpr bool packs_vectors = false;
   static Factor broadcast(const Constant& c) {
     return {_mm256_castsi256_pd(_mm256_set1_epi64x(static_cast<long long>(c.w))),
             _mm256_castsi256_pd(_mm256_set1_epi64x(static_cast<long long>(c.w2)))};

@@ -72,6 +72,20 @@ struct IfmaLanes {
   static void store(uint64_t* p, Vec x) { _mm512_storeu_si512(p, x); }
   static Vec load_integers(const uint64_t* p) { return load(p); }
   static void store_integers(uint64_t* p, Vec x) { store(p, x); }
+  static Vec load_signed(const int32_t* p, const Field& field) {
+    const Vec x = _mm512_cvtepi32_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+    return _mm512_mask_add_epi64(x, _mm512_movepi64_mask(x), x, field.q);
+  }
+  static constexpr bool packs_vectors = true;
+  // Eight integers below 2^48 as 48 bytes.
+  static void store_packed(uint8_t* p, Vec x) {
+    const Vec index = _mm512_set_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
+                                      61, 60, 59, 58, 57, 56, 53, 52, 51, 50, 49, 48, 45, 44, 43,
+                                      42, 41, 40, 37, 36, 35, 34, 33, 32, 29, 28, 27, 26, 25, 24,
+                                      21, 20, 19, 18, 17, 16, 13, 12, 11, 10, 9, 8, 5, 4, 3, 2, 1,
+                                      0);
+    _mm512_mask_storeu_epi8(p, 0xffffffffffffULL, _mm512_permutexvar_epi8(index, x));
+  }
   static Factor broadcast(const Constant& c) {
     return {_mm512_set1_epi64(static_cast<long long>(c.w)),
             _mm512_set1_epi64(static_cast<long long>(c.w2))};

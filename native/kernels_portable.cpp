@@ -55,6 +55,11 @@ struct PortableLanes {
   static void store(uint64_t* p, Vec x) { *p = x; }
   static Vec load_integers(const uint64_t* p) { return *p; }
   static void store_integers(uint64_t* p, Vec x) { *p = x; }
+  static Vec load_signed(const int32_t* p, const Field& field) {
+    const auto x = static_cast<int64_t>(*p);
+    return static_cast<uint64_t>(x) + (x < 0 ? field.q : 0);
+  }
+  static constexpr bool packs_vectors = false;
   static Factor broadcast(const Constant& c) { return c; }
   static Factor factor(const uint64_t* w, const uint64_t* w2, const Field&) { return {*w, *w2}; }
   static Vec broadcast_operand(uint64_t value) { return value; }

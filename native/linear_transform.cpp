@@ -1,6 +1,7 @@
 #include "linear_transform.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <string>
 
@@ -23,7 +24,7 @@ size_t KeySet::bytes() const {
 }
 
 LinearTransform::LinearTransform(const Context& context, size_t level, std::vector<uint64_t> babies,
-                                 std::vector<Giant> giants, bool divide_early)
+                                 std::vector<Giant> giants, Form form)
     : level_(level), babies_(std::move(babies)), giants_(std::move(giants)) {
   if (level > context.max_level() || babies_.empty() || giants_.empty()) {
     throw std::invalid_argument("a linear transform without diagonals, or above the top level");
@@ -32,7 +33,8 @@ LinearTransform::LinearTransform(const Context& context, size_t level, std::vect
   rotates_before_ = std::any_of(babies_.begin(), babies_.end(), moves);
   rotates_after_ = std::any_of(giants_.begin(), giants_.end(),
                                [&](const Giant& giant) { return moves(giant.turn); });
-  hoists_ = rotates_before_ && !divide_early;
+  hoists_ = rotates_before_ && form == Form::hoisted;
+  compact_ = form == Form::compact;
   for (const Giant& giant : giants_) {
     if (giant.turn == 1 && !giant.last) {
       throw std::invalid_argument("a chain of giant steps stands still");
@@ -40,6 +42,22 @@ LinearTransform::LinearTransform(const Context& context, size_t level, std::vect
     for (const uint32_t baby : giant.babies) {
       if (baby >= babies_.size()) throw std::invalid_argument("a baby step is out of range");
     }
+  }
+  if (compact_) {
+    for (size_t j = 0; j <= level_; ++j) {
+      if (context.moduli[j].q >> 31 == 0) {
+        throw std::invalid_argument("coefficients of 32 bits beside a smaller prime");
+      }
+    }
+    size_t terms = 0;
+    for (const Giant& giant : giants_) terms += giant.babies.size();
+    slab_ = Slab(giants_.size() * 2 * kGroup * sizeof(uint64_t) +
+                 terms * context.n * sizeof(int32_t));
+    for (const Giant& giant : giants_) {
+      uint8_t* piece = slab_.allocate(giant.babies.size() * context.n * sizeof(int32_t));
+      coefficients_.push_back(reinterpret_cast<int32_t*>(piece));
+    }
+    return;
   }
   const size_t rows = level_ + 1 + (hoists_ ? 1 : 0);
   size_t room = 0;
@@ -73,6 +91,16 @@ void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t 
   if (giant >= giants_.size() || term >= giants_[giant].babies.size()) {
     throw std::invalid_argument("a diagonal is out of range");
   }
+  if (compact_) {
+    int32_t* kept = coefficients_[giant] + term * context.n;
+    for (size_t i = 0; i < context.n; ++i) {
+      if (!(std::fabs(coefficients[i]) < 0x1p31)) {
+        throw std::invalid_argument("a coefficient does not fit 32 bits");
+      }
+      kept[i] = static_cast<int32_t>(coefficients[i]);
+    }
+    return;
+  }
   const uint32_t baby = giants_[giant].babies[term];
   // What joins the extended basis without a key switch carries the factor P here.
   const bool times_special = hoists_ ? babies_[baby] == 1 : extended(giant);
@@ -91,12 +119,14 @@ void LinearTransform::set_diagonal(const Context& context, size_t giant, size_t 
     const size_t prime = context.prime_of_row(j, level_);
     const Modulus& m = context.moduli[prime];
     uint64_t* row = thread_scratch(3, context.n);
-    encode_row(context, prime, coefficients, times_special, row);
+    encode_words(context, prime, coefficients, row);
     const OperandLayout layout{
         rows_[j] + context.operand_bytes(prime, before * kChunk + position * kGroup),
         context.operand_bytes(prime, terms_[j] * kChunk),
         context.operand_bytes(prime, own * kGroup), context.operand_bits(prime)};
-    context.k.store_operands(layout, row, nullptr, context.n, m);
+    context.k.store_words(layout, row,
+                          times_special ? context.special_to_operand[prime] : m.to_operand,
+                          context.n, m);
   }
 }
 
@@ -115,6 +145,45 @@ std::vector<Value> LinearTransform::rotated_babies(const Context& context, const
     if (keys[b] != nullptr) out[b] = std::move(values[next++]);
   }
   return out;
+}
+
+// One row of one giant step's inner sum: its diagonals are transformed, used and forgotten.
+void LinearTransform::compact_sum(const Context& context, const std::vector<const Value*>& babies,
+                                  size_t row, size_t giant, const Value& out) const {
+  const size_t n = context.n, count = giants_[giant].babies.size();
+  const Modulus& m = context.moduli[row];
+  const auto bytes = [&](size_t residues) { return context.operand_bytes(row, residues); };
+  const Constant& factor = extended(giant) ? context.special_to_operand[row] : m.to_operand;
+  uint64_t* words = thread_scratch(3, n);
+  auto* operands = reinterpret_cast<uint8_t*>(
+      thread_scratch(5, (bytes(count * n) + 2 * kGroup * sizeof(uint64_t)) / sizeof(uint64_t)));
+  std::vector<KeyProduct> products(count);
+  std::vector<uint32_t> indices;
+  for (size_t t = 0; t < count; ++t) {
+    const int32_t* coefficients = coefficients_[giant] + t * n;
+    context.k.load_signed(words, coefficients, n, m);
+    context.k.forward(words, 1, words, Lift{}, thread_scratch(0, work_words(n)),
+                      context.tables[row], m);
+    const OperandLayout layout{operands + bytes(t * kGroup), bytes(count * kChunk),
+                               bytes(count * kGroup), context.operand_bits(row)};
+    context.k.store_words(layout, words, factor, n, m);
+    const Value& baby = *babies[giants_[giant].babies[t]];
+    products[t].digits = baby.rows[0][row];
+    products[t].addend = baby.rows[1][row];
+    indices.push_back(static_cast<uint32_t>(t));
+  }
+  const GiantStep step{indices.data(), static_cast<uint32_t>(count),
+                       context.reduced_steps(row, count), out.rows[0][row], out.rows[1][row]};
+  LinearRow sum{};
+  sum.babies = products.data();
+  sum.baby_count = static_cast<uint32_t>(count);
+  sum.giant_count = 1;
+  sum.giants = &step;
+  sum.operand_bits = context.operand_bits(row);
+  sum.plain = operands;
+  sum.plain_chunk_bytes = bytes(count * kChunk);
+  sum.scratch = thread_scratch(2, count * 2 * kChunk);
+  context.k.linear_row(sum, 0, n / kChunk, m);
 }
 
 // Σ_baby diagonal ⊙ rotate(src, baby) for each giant step.
@@ -141,6 +210,18 @@ std::vector<Value> LinearTransform::inner_sums(const Context& context, const Val
     for (auto& component : sums[g].rows) {  // P times something is 0 modulo P
       std::fill_n(component[level_ + 1], context.n, uint64_t{0});
     }
+  }
+
+  if (compact_) {
+    std::vector<const Value*> babies;
+    for (size_t b = 0; b < babies_.size(); ++b) {
+      babies.push_back(babies_[b] == 1 ? &src : &rotated[b]);
+    }
+    parallel_for((level_ + 1) * giants_.size(), [&](size_t task) {
+      const size_t g = task % giants_.size();
+      compact_sum(context, babies, task / giants_.size(), g, sums[g]);
+    });
+    return sums;
   }
 
   const size_t rows = rows_.size(), chunks = context.n / kChunk;

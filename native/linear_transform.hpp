@@ -34,10 +34,16 @@ class LinearTransform {
     std::vector<uint32_t> babies;  // indices into `babies`
   };
 
-  // `babies`: Galois elements; 1 is the vector itself. `divide_early`: baby steps leave the extended
-  // basis before they meet the diagonals, which then have a row less.
+  enum class Form {
+    hoisted,  // baby steps stay in the extended basis
+    divided,  // baby steps leave it before they meet the diagonals, which then have a row less
+    // The same, and diagonals are kept as coefficients of 32 bits, a fraction of their memory, and
+    // transformed when they are used.
+    compact,
+  };
+  // `babies`: Galois elements; 1 is the vector itself.
   LinearTransform(const Context& context, size_t level, std::vector<uint64_t> babies,
-                  std::vector<Giant> giants, bool divide_early);
+                  std::vector<Giant> giants, Form form);
   LinearTransform(LinearTransform&&) = default;
 
   // The diagonal of a giant step's term, already rotated by minus the giant step, as coefficients.
@@ -50,6 +56,8 @@ class LinearTransform {
  private:
   bool in_row(size_t row, uint32_t baby) const;
   bool extended(size_t giant) const;
+  void compact_sum(const Context& context, const std::vector<const Value*>& babies, size_t row,
+                   size_t giant, const Value& out) const;
   static std::vector<Value> rotated_babies(const Context& context, const Value& src,
                                            const std::vector<const SwitchKey*>& keys,
                                            Digits digits);
@@ -65,6 +73,8 @@ class LinearTransform {
   std::vector<size_t> terms_;  // for each row
   Slab slab_;
   std::vector<uint8_t*> rows_;  // operands: [chunk][giant step][group][term][32]
+  bool compact_;
+  std::vector<int32_t*> coefficients_;  // compact: of each giant step, [term][N]
 };
 
 }  // namespace safelight

@@ -1,4 +1,5 @@
 // Additions, products, rotations, plaintexts; what enters and leaves.
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -95,8 +96,8 @@ std::vector<Value> rotate_hoisted(const Context& context, const Value& value,
   return switch_and_divide(context, decomposition, keys, value);
 }
 
-void encode_row(const Context& context, size_t prime, const double* coefficients,
-                bool times_special, uint64_t* transformed) {
+void encode_words(const Context& context, size_t prime, const double* coefficients,
+                  uint64_t* words) {
   const Modulus& m = context.moduli[prime];
   const size_t n = context.n;
   uint64_t* residues = thread_scratch(2, n);
@@ -116,19 +117,17 @@ void encode_row(const Context& context, size_t prime, const double* coefficients
     residues[i] = coefficients[i] < 0 && residue != 0 ? m.q - residue : residue;
   }
   context.k.import_row(residues, residues, n);
-  context.k.forward(transformed, 1, residues, Lift{}, thread_scratch(0, work_words(n)),
+  context.k.forward(words, 1, residues, Lift{}, thread_scratch(0, work_words(n)),
                     context.tables[prime], m);
-  if (times_special) {
-    context.k.scale(transformed, transformed, context.special_constant[prime], nullptr, n, m);
-  }
-  context.k.export_row(transformed, transformed, n, m);
 }
 
 Plain encode_plain(const Context& context, const double* coefficients, size_t level) {
   Plain plain{Rows2D(level + 1, context.n)};
   for (size_t j = 0; j <= level; ++j) {
-    encode_row(context, j, coefficients, false, plain.rows.row(j));
-    context.k.import_row(plain.rows.row(j), plain.rows.row(j), context.n);
+    uint64_t* row = plain.rows.row(j);
+    encode_words(context, j, coefficients, row);
+    context.k.export_row(row, row, context.n, context.moduli[j]);
+    context.k.import_row(row, row, context.n);
   }
   return plain;
 }
@@ -137,11 +136,12 @@ PlainOperand encode_operand(const Context& context, const double* coefficients, 
   PlainOperand plain;
   for (size_t j = 0; j <= level; ++j) {
     uint64_t* row = thread_scratch(3, context.n);
-    encode_row(context, j, coefficients, false, row);
+    encode_words(context, j, coefficients, row);
     plain.rows.emplace_back(context.operand_bytes(j, context.n) + 64, true);
     const OperandLayout layout{plain.rows.back().bytes(), context.operand_bytes(j, kChunk),
                                context.operand_bytes(j, kGroup), context.operand_bits(j)};
-    context.k.store_operands(layout, row, nullptr, context.n, context.moduli[j]);
+    context.k.store_words(layout, row, context.moduli[j].to_operand, context.n,
+                          context.moduli[j]);
   }
   return plain;
 }

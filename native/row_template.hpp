@@ -136,6 +136,58 @@ struct Rows {
     }
   }
 
+  static uint8_t* place(const OperandLayout& layout, size_t v) {
+    return layout.dst + v / kChunk * layout.chunk_stride +
+           v % kChunk / kGroup * layout.group_stride + v % kGroup * layout.bits / 8;
+  }
+
+  // Packs one vector of integers, lane i from value(i), little-endian.
+  template <class Value>
+  static void pack(uint8_t* out, uint32_t bits, const Value& value) {
+    if (bits == 52) {
+      for (size_t lane = 0; lane + 1 < W; lane += 2, out += 13) {
+        const uint64_t first = value(lane) | value(lane + 1) << 52, rest = value(lane + 1) >> 12;
+        std::memcpy(out, &first, 8);
+        std::memcpy(out + 8, &rest, 5);
+      }
+    } else if (bits == 48) {
+      for (size_t lane = 0; lane + 1 < W; ++lane) {  // two bytes of the next one, written next
+        const uint64_t operand = value(lane);
+        std::memcpy(out + lane * 6, &operand, 8);
+      }
+      const uint64_t last = value(W - 1);
+      std::memcpy(out + (W - 1) * 6, &last, 6);
+    } else {
+      for (size_t lane = 0; lane < W; ++lane) {
+        const uint64_t operand = value(lane);
+        std::memcpy(out + lane * 8, &operand, 8);
+      }
+    }
+  }
+
+  static void store_words(const OperandLayout& layout, const uint64_t* src, const Constant& c,
+                          size_t n, const Modulus& m) {
+    const Field field(m);
+    const Factor factor = L::broadcast(c);
+    for (size_t v = 0; v < n; v += W) {
+      const Vec x = L::multiply_canonical(L::load(src + v), factor, field);
+      if constexpr (L::packs_vectors) {
+        if (layout.bits == 48) {
+          L::store_packed(place(layout, v), x);
+          continue;
+        }
+      }
+      uint64_t lanes[W];
+      L::store_integers(lanes, x);
+      pack(place(layout, v), layout.bits, [&](size_t lane) { return lanes[lane]; });
+    }
+  }
+
+  static void load_signed(uint64_t* dst, const int32_t* src, size_t n, const Modulus& m) {
+    const Field field(m);
+    for (size_t v = 0; v < n; v += W) L::store(dst + v, L::load_signed(src + v, field));
+  }
+
   static void store_operands(const OperandLayout& layout, const uint64_t* src, const GaloisMap* map,
                              size_t n, const Modulus& m) {
     const Field field(m);
@@ -145,29 +197,8 @@ struct Rows {
       L::store_integers(lanes, L::multiply_canonical(L::load_integers(src + v), factor, field));
       const uint8_t* index =
           map == nullptr ? nullptr : map->inverse_index + (map->blocks[v / W] & (W - 1)) * W;
-      uint8_t* out = layout.dst + v / kChunk * layout.chunk_stride +
-                     v % kChunk / kGroup * layout.group_stride + v % kGroup * layout.bits / 8;
-      const auto value = [&](size_t lane) { return lanes[index == nullptr ? lane : index[lane]]; };
-      // little-endian
-      if (layout.bits == 52) {
-        for (size_t lane = 0; lane + 1 < W; lane += 2, out += 13) {
-          const uint64_t first = value(lane) | value(lane + 1) << 52, rest = value(lane + 1) >> 12;
-          std::memcpy(out, &first, 8);
-          std::memcpy(out + 8, &rest, 5);
-        }
-      } else if (layout.bits == 48) {
-        for (size_t lane = 0; lane + 1 < W; ++lane) {  // two bytes of the next one, written next
-          const uint64_t operand = value(lane);
-          std::memcpy(out + lane * 6, &operand, 8);
-        }
-        const uint64_t last = value(W - 1);
-        std::memcpy(out + (W - 1) * 6, &last, 6);
-      } else {
-        for (size_t lane = 0; lane < W; ++lane) {
-          const uint64_t operand = value(lane);
-          std::memcpy(out + lane * 8, &operand, 8);
-        }
-      }
+      pack(place(layout, v), layout.bits,
+           [&](size_t lane) { return lanes[index == nullptr ? lane : index[lane]]; });
     }
   }
 };

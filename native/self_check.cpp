@@ -47,11 +47,11 @@ std::shared_ptr<const SwitchKey> key(const Context& context, uint64_t element) {
       load_switch_key(context, kLevel, element, numbers.data()));
 }
 
-LinearTransform transform(const Context& context, bool divide_early) {
+LinearTransform transform(const Context& context, LinearTransform::Form form) {
   const std::vector<uint64_t> babies = {1, 3, 9};
   const std::vector<LinearTransform::Giant> giants = {
       {27, true, false, {0, 1}}, {27, false, true, {0, 1, 2}}, {1, true, true, {0, 2}}};
-  LinearTransform made(context, kLevel, babies, giants, divide_early);
+  LinearTransform made(context, kLevel, babies, giants, form);
   for (size_t g = 0; g < giants.size(); ++g) {
     for (size_t t = 0; t < giants[g].babies.size(); ++t) {
       made.set_diagonal(context, g, t, coefficients().data());
@@ -70,8 +70,8 @@ int main() {
   for (const uint64_t element : {3, 9, 27}) keys.galois[element] = key(*context, element);
 
   Program program(context, 9, kLevel);
-  program.append({1, 0, 0, LinearStep{transform(*context, false)}});
-  program.append({2, 0, 0, LinearStep{transform(*context, true)}});
+  program.append({1, 0, 0, LinearStep{transform(*context, LinearTransform::Form::hoisted)}});
+  program.append({2, 0, 0, LinearStep{transform(*context, LinearTransform::Form::divided)}});
   program.append({3, 1, 2, AddStep{}});
   program.append({4, 3, 3, MultiplyStep{}});
   program.append({5, 4, 4, RotateAndSumStep{{3, 9}}});

@@ -8,6 +8,7 @@ AVX-512 IFMA (docs/results.md); on other machines ratios between steps hold bett
 from __future__ import annotations
 
 from safelight.circuit.checks import RegisterState, register_states
+from safelight.circuit.diagonal_form import COMPACT_ABOVE_BYTES, diagonal_forms, form_bytes
 from safelight.circuit.program import (
     Add,
     AddPlain,
@@ -31,21 +32,17 @@ PASS_NS = 0.3
 RESCALE_NS = 2.0
 
 
-# Bytes of a prepared residue: primes of at most 46 bits pack to 48 (native/context.hpp).
-OPERAND_BYTES = 6.2
-
-
-def prepared_bytes(program: Program) -> int:
+def prepared_bytes(program: Program, compact_above: int = COMPACT_ABOVE_BYTES) -> int:
     """About what the native engine keeps of a program: its constants, encoded and transformed."""
     states = register_states(program)
+    forms = diagonal_forms(program, compact_above)
     n = program.parameters.n
     total = 0.0
     for step in program.steps:
-        level = states[step.dst].level
         if isinstance(step, LinearTransform):
-            total += len(step.diagonals) * (level + 2) * n * OPERAND_BYTES
+            total += form_bytes(step, forms[step.dst], states, n)
         elif isinstance(step, MultiplyPlain | AddPlain):
-            total += (level + 1) * n * 8
+            total += (states[step.dst].level + 1) * n * 8
     return int(total)
 
 

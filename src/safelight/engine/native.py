@@ -11,6 +11,7 @@ import numpy as np
 
 from safelight import _native
 from safelight.circuit.checks import key_requirements, register_states
+from safelight.circuit.diagonal_form import COMPACT_ABOVE_BYTES, diagonal_forms
 from safelight.circuit.program import Program, outline
 from safelight.ckks.ciphertext import Ciphertext, EvaluationKeys, KeyRequirements, KeySwitchKey
 from safelight.ckks.parameters import Parameters
@@ -147,15 +148,24 @@ class NativeEngine:
         except RuntimeError as exc:
             raise ProgramError(str(exc), hint="unset SAFELIGHT_SIMD") from exc
 
-    def prepare(self, program: Program) -> NativeProgram:
-        """Encodes and transforms every constant of ``program``."""
+    def prepare(
+        self, program: Program, *, compact_above: int = COMPACT_ABOVE_BYTES
+    ) -> NativeProgram:
+        """Encodes every constant of ``program``, and transforms what is not kept compact.
+
+        Args:
+            program: The whole program.
+            compact_above: Bytes of diagonals above which large transforms are kept compact
+                (`safelight.circuit.diagonal_form`).
+        """
         states = register_states(program)
         numbers = {register: number for number, register in enumerate(states)}
         handle = _native.Program(
             self._context(program.parameters), len(numbers), program.input_level
         )
+        forms = diagonal_forms(program, compact_above)
         for step in program.steps:
-            append_step(handle, program.parameters, step, numbers, states)
+            append_step(handle, program.parameters, step, numbers, states, forms)
         handle.set_output(numbers[program.output])
         return NativeProgram(
             outline(program), handle, key_requirements(program), states[program.output].scale

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from safelight import _native
 from safelight.circuit.checks import RegisterState
+from safelight.circuit.diagonal_form import DiagonalForm
 from safelight.circuit.giant_chains import giant_chains
 from safelight.circuit.program import (
     Add,
@@ -23,10 +24,6 @@ from safelight.ckks.parameters import Parameters
 from safelight.engine.native_encoding import encode_coefficients
 from safelight.errors import ProgramError
 
-# Diagonals for each rotation by a baby step above which the rotations are divided by the special
-# prime at once: dividing one costs as much as the products of so many diagonals in one more row.
-DIVIDE_EARLY = 10
-
 
 def append_step(
     handle: _native.Program,
@@ -34,6 +31,7 @@ def append_step(
     step: Step,
     numbers: dict[int, int],
     states: dict[int, RegisterState],
+    forms: dict[int, DiagonalForm],
 ) -> None:
     """Adds a step, its constants encoded at the level and scale that it needs.
 
@@ -43,6 +41,7 @@ def append_step(
         step: What to add.
         numbers: The evaluator's number of each register.
         states: Level and scale of each register.
+        forms: How the diagonals of each linear transform are kept.
 
     Raises:
         ProgramError: A constant that cannot be encoded, or a linear transform whose steps do not
@@ -51,7 +50,7 @@ def append_step(
     dst, level = numbers[step.dst], states[step.dst].level
     match step:
         case LinearTransform():
-            _append_linear_transform(handle, parameters, step, numbers, level)
+            _append_linear_transform(handle, parameters, step, numbers, level, forms[step.dst])
         case RotateAndSum():
             elements = [parameters.galois_element(rotation) for rotation in step.rotations]
             handle.add_rotate_and_sum(dst, numbers[step.src], elements)
@@ -77,6 +76,7 @@ def _append_linear_transform(
     step: LinearTransform,
     numbers: dict[int, int],
     level: int,
+    form: DiagonalForm,
 ) -> None:
     slots = parameters.slots
     babies = sorted({baby for group in step.giant_steps.values() for baby in group})
@@ -104,6 +104,6 @@ def _append_linear_transform(
         [parameters.galois_element(baby) for baby in babies],
         [[parameters.galois_element(turn) for turn in chain.turns] for chain in chains],
         [[index[baby] for baby in group] for _, group in groups],
-        len(step.diagonals) >= DIVIDE_EARLY * sum(baby != 0 for baby in babies),
+        form,
         diagonals,
     )

@@ -47,7 +47,12 @@ def _compile(folder: ProgramFolder, name: str) -> None:
         program_digest=hashlib.sha256(message).hexdigest(),
         requirements=compiled.requirements,
     )
-    folder.write(name, model, message, prepared_bytes(program) + constant_bytes(program))
+    sizes = {
+        "fast_bytes": prepared_bytes(program, sys.maxsize),
+        "compact_bytes": prepared_bytes(program, 0),
+        "constant_bytes": constant_bytes(program),
+    }
+    folder.write(name, model, message, sizes)
 
 
 if __name__ == "__main__":

@@ -67,5 +67,5 @@ class Limits:
     job_timeout_s: float = 600.0
     job_attempts: int = 3
     retention_s: float = 24 * 3600.0
-    memory_bytes: int = 420 * 1024**2
+    memory_bytes: int = 360 * 1024**2
     workers: int = 1

@@ -1,4 +1,8 @@
-"""Programs with their constants encoded: made when first used, or before, while nobody waits."""
+"""Programs with their constants encoded: made when first used, or before, while nobody waits.
+
+An engine may keep a large program in a fast or in a compact form. It is the fast one where there is
+memory left for it, so that a service of few models is fast and one of many stays small.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,8 @@ class PreparedPrograms:
     """
 
     def __init__(self, engine: Engine, cache: ResidentCache) -> None:
-        self._engine = engine
+        self._prepare: Any = engine.prepare
+        self._has_forms = engine.name == "native"
         self._cache = cache
 
     def get(self, lease: Lease, model: ServedModel) -> PreparedProgram:
@@ -31,13 +36,15 @@ class PreparedPrograms:
         program = model.program
         if isinstance(program, StoredProgram):
             os.utime(program.path)  # the next start prepares what was used last first
+        room = self._cache.room
 
         def load() -> PreparedProgram:
             whole = program if isinstance(program, Program) else program.load()
-            return self._engine.prepare(whole)
+            options = {"compact_above": room} if self._has_forms else {}
+            made: PreparedProgram = self._prepare(whole, **options)
+            return made
 
-        prepared: Any = lease.get(_name(model), load, _expected_bytes(model))
-        found: PreparedProgram = prepared
+        found: PreparedProgram = lease.get(_name(model), load, _expected_bytes(model, room))
         return found
 
     def wanted(self, models: Iterable[ServedModel]) -> list[ServedModel]:
@@ -46,7 +53,8 @@ class PreparedPrograms:
 
     def warm(self, model: ServedModel) -> None:
         """Prepares a model if there is room for it."""
-        if _name(model) not in self._cache and self._cache.has_room(_expected_bytes(model)):
+        room = self._cache.room
+        if _name(model) not in self._cache and _expected_bytes(model, room) <= room:
             used = _last_use(model)
             with self._cache.lease() as lease:
                 self.get(lease, model)
@@ -58,9 +66,11 @@ def _name(model: ServedModel) -> tuple[str, ...]:
     return ("program", model.program_digest, model.name)
 
 
-def _expected_bytes(model: ServedModel) -> int:
+def _expected_bytes(model: ServedModel, room: int) -> int:
     program = model.program
-    return program.prepared_bytes if isinstance(program, StoredProgram) else prepared_bytes(program)
+    if isinstance(program, StoredProgram):
+        return program.prepared_bytes(room) + program.constant_bytes
+    return prepared_bytes(program, room)
 
 
 def _last_use(model: ServedModel) -> float:

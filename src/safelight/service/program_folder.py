@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ _COMPILER = (
     "ckks",
     "models/registry.py",
     "service/compile_programs.py",
+    "service/program_folder.py",
     "wire/program.py",
     "wire/constants.py",
 )
@@ -75,7 +76,9 @@ class ProgramFolder:
                 parameters=Parameters(data["n"], tuple(data["primes"])),
                 input_scale=float.fromhex(data["input_scale"]),
                 input_level=data["input_level"],
-                prepared_bytes=data["prepared_bytes"],
+                fast_bytes=data["fast_bytes"],
+                compact_bytes=data["compact_bytes"],
+                constant_bytes=data["constant_bytes"],
                 path=self.folder / f"{entry}.program",
                 digest=data["program_digest"],
             )
@@ -97,7 +100,9 @@ class ProgramFolder:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def write(self, name: str, model: ServedModel, program: bytes, prepared_bytes: int) -> None:
+    def write(
+        self, name: str, model: ServedModel, program: bytes, sizes: Mapping[str, int]
+    ) -> None:
         """Adds a compiled model; the description last, which makes the entry valid."""
         make_private_folder(self.folder)
         entry = entry_name(model_folder(name))
@@ -110,7 +115,7 @@ class ProgramFolder:
             "primes": model.parameters.primes,
             "input_scale": model.program.input_scale.hex(),
             "input_level": model.program.input_level,
-            "prepared_bytes": prepared_bytes,
+            **sizes,
             "program_digest": model.program_digest,
             "program_bytes": len(program),
             "relinearization_level": model.requirements.relinearization_level,

@@ -35,10 +35,11 @@ class ResidentCache:
         """Access for the time of one job."""
         return Lease(self)
 
-    def has_room(self, expected_bytes: int) -> bool:
-        """Whether something of this size fits without driving anything out."""
+    @property
+    def room(self) -> int:
+        """Bytes that fit without driving anything out."""
         with self._lock:
-            return self.bytes + expected_bytes <= self._max_bytes
+            return max(0, self._max_bytes - self.bytes)
 
     def __contains__(self, name: Name) -> bool:
         with self._lock:

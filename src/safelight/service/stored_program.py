@@ -24,7 +24,9 @@ class StoredProgram:
         parameters: For which it was compiled.
         input_scale: Scale of the input.
         input_level: Level at which it arrives.
-        prepared_bytes: About what it takes in memory while it is prepared.
+        fast_bytes: About what it takes in memory, prepared.
+        compact_bytes: The same where its large transforms are kept compact.
+        constant_bytes: What it takes itself while it is prepared.
         path: Its wire form.
         digest: SHA-256 of that, lower-case hex.
     """
@@ -33,9 +35,15 @@ class StoredProgram:
     parameters: Parameters
     input_scale: float
     input_level: int
-    prepared_bytes: int
+    fast_bytes: int
+    compact_bytes: int
+    constant_bytes: int
     path: Path
     digest: str
+
+    def prepared_bytes(self, compact_above: int) -> int:
+        """About what it takes in memory, for an engine that keeps larger ones compact."""
+        return self.compact_bytes if self.fast_bytes > compact_above else self.fast_bytes
 
     def load(self) -> Program:
         """The whole program.
