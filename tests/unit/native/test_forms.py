@@ -80,6 +80,6 @@ def test_weights_beyond_32_bits_are_not_kept_compact() -> None:
     first = program.steps[0]
     assert isinstance(first, LinearTransform)
     wide = LinearTransform(1, 0, first.diagonals, first.giant_steps, 2.0**40, "wide")
-    steps = (wide, DropLevel(2, 1, 0))
-    small = Program("wide", program.parameters, 1.0, 2, steps, 2)
+    steps = (wide, Rescale(2, 1), DropLevel(3, 2, 0))
+    small = Program("wide", program.parameters, 2.0**20, 2, steps, 3)
     assert diagonal_forms(small, ALWAYS) == {1: "divided"}
