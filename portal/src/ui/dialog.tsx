@@ -1,5 +1,5 @@
 import { type ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { toMessage, type ErrorMessage } from "../core/errors.ts";
 import { sentence, texts } from "../texts.ts";
@@ -13,7 +13,8 @@ export function Dialog(props: {
 }) {
   const element = useRef<HTMLDialogElement>(null);
   const title = useId();
-  useEffect(() => {
+  // before the next key press is read: a modal that opens later would miss its Escape
+  useLayoutEffect(() => {
     const before = document.activeElement;
     element.current?.showModal();
     return () => {
