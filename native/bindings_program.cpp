@@ -47,7 +47,7 @@ nb::object run_program(const Program& self, const PyKeys& keys, const Words& res
   Value out;
   {
     nb::gil_scoped_release release;
-    const Admission admission;
+    const Admission admission(self.shares_threads());
     const Value input = import_value(context, residues.data(), self.input_level());
     out = self.run(keys.keys, input, chosen, report);
   }
@@ -176,7 +176,7 @@ void bind_program(nb::module_& m) {
             require_shape({2, self.input_level() + 1, self.context()->n}, residues, "the input");
             require_same(self.context(), keys.context);
             nb::gil_scoped_release release;
-            const Admission admission;
+            const Admission admission(self.shares_threads());
             const Value input = import_value(*self.context(), residues.data(), self.input_level());
             return self.profile(keys.keys, input, Digits::centred);
           },

@@ -122,6 +122,8 @@ Program::Program(std::shared_ptr<const Context> context, size_t registers, size_
   }
 }
 
+bool Program::shares_threads() const { return context_->n >= kSharedRing; }
+
 void Program::append(Step step) {
   if (step.dst >= registers_ || step.left >= registers_ || step.right >= registers_) {
     throw std::invalid_argument("a register is out of range");
@@ -138,7 +140,7 @@ Value Program::run(const KeySet& keys, const Value& input, Digits digits,
                    const Progress& progress) const {
   if (input.level != input_level_) throw std::invalid_argument("the input is at another level");
   std::optional<Alone> alone;
-  if (context_->n < kSharedRing) alone.emplace();
+  if (!shares_threads()) alone.emplace();
   Registers registers(*context_, steps_, registers_, output_);
   registers.set(0, input);
   for (size_t i = 0; i < steps_.size(); ++i) {

@@ -57,6 +57,7 @@ class Program {
   size_t bytes() const;
   const std::vector<Step>& steps() const { return steps_; }
   const std::shared_ptr<const Context>& context() const { return context_; }
+  bool shares_threads() const;  // whether its loops are worth helpers
   size_t input_level() const { return input_level_; }
 
  private:

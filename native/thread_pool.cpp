@@ -18,8 +18,8 @@ namespace safelight {
 
 namespace {
 
-// About the time between two parallel loops of one program.
-constexpr auto kSpin = std::chrono::microseconds(30);
+// Longer than the time between two parallel loops of one program.
+constexpr auto kSpin = std::chrono::microseconds(400);
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -29,11 +29,35 @@ inline void relax() {
 #endif
 }
 
+// The caller takes indices from the front and helpers from the back, so that the same rows meet
+// the same thread in one loop after the other: what it wrote is still in its own cache.
 struct Loop {
+  Loop(size_t count, void (*body)(void*, size_t), void* context)
+      : body(body), context(context), left(static_cast<uint64_t>(count)) {}
+
+  // Takes an index, or none; `last` says that nothing is left.
+  bool take(bool from_front, size_t& index, bool& last) {
+    uint64_t range = left.load(std::memory_order_relaxed);
+    for (;;) {
+      const uint64_t front = range >> 32, back = range & 0xffffffff;
+      if (front == back) return false;
+      const uint64_t rest = from_front ? range + (uint64_t{1} << 32) : range - 1;
+      if (left.compare_exchange_weak(range, rest, std::memory_order_relaxed)) {
+        index = from_front ? front : back - 1;
+        last = front + 1 == back;
+        return true;
+      }
+    }
+  }
+
+  bool open() const {
+    const uint64_t range = left.load(std::memory_order_relaxed);
+    return range >> 32 != (range & 0xffffffff);
+  }
+
   void (*body)(void*, size_t);
   void* context;
-  size_t count;
-  std::atomic<size_t> next{0};
+  std::atomic<uint64_t> left;  // first index, and the one after the last
   std::atomic<unsigned> helpers{0};
   std::exception_ptr error;  // guarded by the pool's mutex
 };
@@ -54,7 +78,7 @@ class Pool {
 
   unsigned threads() const { return limit_.load(std::memory_order_relaxed); }
 
-  void enter() {
+  void enter(bool brings_loops) {
     std::unique_lock lock(mutex_);
     const uint64_t ticket = next_ticket_++;
     ++waiting_;
@@ -62,13 +86,17 @@ class Pool {
     --waiting_;
     ++served_;
     ++active_;
+    requests_.fetch_add(1);
     place_.notify_all();
+    if (brings_loops && sleeping_ > 0 && active_ < limit_.load()) work_.notify_all();
   }
 
   void leave() {
     const std::lock_guard lock(mutex_);
     --active_;
+    requests_.fetch_sub(1);
     place_.notify_all();
+    if (sleeping_ > 0 && !loops_.empty()) work_.notify_all();
   }
 
   void run(size_t count, void (*body)(void*, size_t), void* context) {
@@ -76,14 +104,14 @@ class Pool {
       for (size_t i = 0; i < count; ++i) body(context, i);
       return;
     }
-    Loop loop{body, context, count, {}, {}, {}};
+    Loop loop(count, body, context);
     {
       const std::lock_guard lock(mutex_);
       loops_.push_back(&loop);
       open_.fetch_add(1);
       if (sleeping_ > 0) work_.notify_all();
     }
-    drain(loop);
+    drain(loop, true);
     {
       const std::lock_guard lock(mutex_);
       loops_.erase(std::find(loops_.begin(), loops_.end(), &loop));
@@ -100,14 +128,11 @@ class Pool {
   }
 
  private:
-  void drain(Loop& loop) {
+  void drain(Loop& loop, bool from_front) {
     const Inside inside;
-    for (;;) {
-      const size_t i = loop.next.fetch_add(1, std::memory_order_relaxed);
-      if (i >= loop.count) {
-        if (i == loop.count) open_.fetch_sub(1);  // one thread sees it: nothing is left to take
-        return;
-      }
+    size_t i = 0;
+    for (bool last = false; loop.take(from_front, i, last);) {
+      if (last) open_.fetch_sub(1);
       try {
         loop.body(loop.context, i);
       } catch (...) {
@@ -128,29 +153,31 @@ class Pool {
   Loop* joinable() {
     if (active_ >= limit_.load() || waiting_ > 0) return nullptr;  // requests come first
     for (Loop* loop : loops_) {
-      if (loop->next.load(std::memory_order_relaxed) < loop->count) return loop;
+      if (loop->open()) return loop;
     }
     return nullptr;
   }
 
-  // A loop that this worker has joined; waits for one, at first awake.
+  // A loop that this worker has joined; waits for one, awake while a request may bring it.
   Loop* next_loop() {
-    const auto until = std::chrono::steady_clock::now() + kSpin;
-    do {
-      for (int i = 0; i < 32; ++i) {
-        if (open_.load(std::memory_order_relaxed) != 0) {
-          const std::lock_guard lock(mutex_);
-          if (Loop* loop = joinable()) return join(loop);
+    for (;;) {
+      const auto until = std::chrono::steady_clock::now() + kSpin;
+      do {
+        for (int i = 0; i < 32; ++i) {
+          if (open_.load(std::memory_order_relaxed) != 0) {
+            const std::lock_guard lock(mutex_);
+            if (Loop* loop = joinable()) return join(loop);
+          }
+          relax();
         }
-        relax();
-      }
-    } while (std::chrono::steady_clock::now() < until);
-    std::unique_lock lock(mutex_);
-    Loop* loop = nullptr;
-    ++sleeping_;
-    work_.wait(lock, [&] { return (loop = joinable()) != nullptr; });
-    --sleeping_;
-    return join(loop);
+      } while (requests_.load(std::memory_order_relaxed) != 0 &&
+               std::chrono::steady_clock::now() < until);
+      std::unique_lock lock(mutex_);
+      if (Loop* loop = joinable()) return join(loop);
+      ++sleeping_;
+      work_.wait(lock);  // whatever wakes it, it looks again
+      --sleeping_;
+    }
   }
 
   Loop* join(Loop* loop) {  // the mutex is held
@@ -162,7 +189,7 @@ class Pool {
   void work() {
     for (;;) {
       Loop* loop = next_loop();
-      drain(*loop);
+      drain(*loop, false);
       loop->helpers.fetch_sub(1, std::memory_order_release);
       const std::lock_guard lock(mutex_);
       --active_;
@@ -175,7 +202,8 @@ class Pool {
   std::condition_variable place_;  // there may be a place for a request
   std::deque<Loop*> loops_;
   std::atomic<unsigned> limit_{1};
-  std::atomic<unsigned> open_{0};  // loops with indices left to take
+  std::atomic<unsigned> open_{0};      // loops with indices left to take
+  std::atomic<unsigned> requests_{0};  // that have their place
   unsigned workers_ = 0;
   unsigned sleeping_ = 0;
   unsigned active_ = 0;
@@ -215,7 +243,7 @@ unsigned threads() { return pool().threads(); }
 Alone::Alone() : before_(Pool::inside()) { Pool::inside() = true; }
 Alone::~Alone() { Pool::inside() = before_; }
 
-Admission::Admission() { pool().enter(); }
+Admission::Admission(bool brings_loops) { pool().enter(brings_loops); }
 Admission::~Admission() { pool().leave(); }
 
 namespace detail {

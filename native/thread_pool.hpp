@@ -2,7 +2,7 @@
 //
 // At most `threads` threads compute at any time, however many requests run: a request first takes
 // its place (`Admission`), and helpers join a parallel loop only while places are free. Waiting is
-// passive after a short spin, so that idle helpers do not slow others down.
+// passive where no request runs, and after a short spin, so that idle helpers do not slow others.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +14,11 @@ namespace safelight {
 void set_threads(unsigned count);  // at least 1; waits for nothing
 unsigned threads();
 
-// Holds one of the process's places for the calling thread.
+// Holds one of the process's places for the calling thread. Where it `brings_loops`, helpers wake
+// at once and stay awake between them.
 class Admission {
  public:
-  Admission();
+  explicit Admission(bool brings_loops = true);
   ~Admission();
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;

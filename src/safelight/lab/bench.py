@@ -229,7 +229,8 @@ def _row(kind: str, name: str, system: str, threads: int) -> BenchRow:
 
         model, compiled = compiled_model(name)
         rng = np.random.default_rng(0)
-        inputs = rng.normal(0.0, 0.5, (16, *model.graph.input_shape))
+        bound = compiled.signature.input_bound
+        inputs = rng.normal(0.0, 0.5, (16, *model.graph.input_shape)).clip(-bound, bound)
         return _ours(name, model.graph, compiled, inputs, threads)
     workload = workload_named(name)
     if system == "tenseal":
