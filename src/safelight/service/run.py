@@ -30,6 +30,7 @@ from safelight.service.limits import (
     MAX_HEAD_BYTES,
     SHUTDOWN_GRACE_S,
 )
+from safelight.service.listener import listen
 from safelight.service.logs import Log, install_server_log
 from safelight.service.parts import Parts
 from safelight.service.plain_models import open_plain_models
@@ -107,7 +108,8 @@ def run_service(
         ssl_version=ssl.PROTOCOL_TLS_SERVER,
     )
     parts: Parts = app.state.parts
-    listener = _listen(settings, config)
+    _check_certificate(config)
+    listener = listen(settings.host, settings.port, config.backlog)
 
     def announce() -> None:
         port = listener.getsockname()[1]
@@ -135,24 +137,13 @@ def _stop_with_parent(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _listen(settings: Settings, config: uvicorn.Config) -> socket.socket:
-    """The listening socket; here, not in uvicorn, so that what is wrong can be said plainly."""
+def _check_certificate(config: uvicorn.Config) -> None:
     try:
         config.load()
     except OSError as exc:  # ssl.SSLError is one
         raise InputError(
             "the TLS certificate or its key cannot be used", hint="both are PEM files"
         ) from exc
-    try:
-        address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(address[4][:2], family=address[0], backlog=config.backlog)
-    except OSError as exc:
-        raise InputError(
-            f"cannot listen on port {settings.port} of {settings.host}",
-            hint="is it in use? --port 0 takes a free one",
-        ) from exc
-    listener.setblocking(False)
-    return listener
 
 
 class _Server(uvicorn.Server):
