@@ -14,6 +14,8 @@ from safelight.wire.ciphertext import encode_ciphertext
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 _RIDGE = 10.0
+# Of the scores of `trained_guess`: each half was judged by what the other half taught.
+INDEPENDENT_GUESSES = 0.5
 
 
 def trained_guess(table: FloatArray, labels: BoolArray, *, seed: int = 0) -> FloatArray:

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import InputError, ServiceFailedError
-from safelight.lab.ciphertext_guess import trained_guess
+from safelight.lab.ciphertext_guess import INDEPENDENT_GUESSES, trained_guess
 from safelight.lab.compare_channels import KEY_BYTES, SYMMETRIC, AesRsa
 from safelight.lab.compare_process import PHASES
 from safelight.lab.extras import extra
@@ -324,7 +324,11 @@ def _membership(
     of_true_class = np.where(labels == 1, answers, 1 - answers)
     answered = attack_success(of_true_class, members)
     from_answers = (answered.auc, answered.auc_low, answered.auc_high)
-    guessed = attack_success(trained_guess(measured["features"][job.tests :], members), members)
+    guessed = attack_success(
+        trained_guess(measured["features"][job.tests :], members),
+        members,
+        independent=INDEPENDENT_GUESSES,
+    )
     from_messages = (guessed.auc, guessed.auc_low, guessed.auc_high)
     sees = SEES_IMAGES[method]
     # the answers of the obfuscated method come in clear, although its images do not

@@ -163,6 +163,7 @@ def attack_success(
     *,
     records: NDArray[np.int64] | None = None,
     networks: NDArray[np.int64] | None = None,
+    independent: float = 1.0,
     seed: int = 0,
     resamples: int = 400,
 ) -> AttackSuccess:
@@ -174,6 +175,9 @@ def attack_success(
         records: Which record each question is about, where several networks are asked about the
             same ones: a record is drawn with all its questions, for they are not independent.
         networks: Which network each question was put to; resampled likewise, where several.
+        independent: Share of the records that say something of their own. Half where each half
+            was judged by a classifier trained on the other: their errors go together, and
+            intervals as of all records hold 0.5 in 87 % of runs on noise, not in 95 %.
         seed: Of the resampling.
         resamples: How many.
 
@@ -191,7 +195,9 @@ def attack_success(
     )
     groups = [owner] if networks is None else [owner, np.unique(networks, return_inverse=True)[1]]
     rng = np.random.default_rng(seed)
-    drawn = np.array([_rates(*_resampled(scores, members, groups, rng)) for _ in range(resamples)])
+    drawn = np.array(
+        [_rates(*_resampled(scores, members, groups, rng, independent)) for _ in range(resamples)]
+    )
     low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
     rates = _rates(scores[members], scores[~members])
     told = [rate * outside >= _FEWEST_FALSE for rate in FALSE_POSITIVE_RATES]
@@ -217,13 +223,16 @@ def _resampled(
     members: BoolArray,
     groups: list[NDArray[np.int64]],
     rng: np.random.Generator,
+    share: float,
 ) -> tuple[FloatArray, FloatArray]:
     """Members' and others' scores of records (and networks) drawn with repetition."""
     while True:
         times = np.ones(len(scores), np.int64)
         for group in groups:
             count = int(group.max()) + 1
-            times *= np.bincount(rng.integers(0, count, count), minlength=count)[group]
+            times *= np.bincount(rng.integers(0, count, round(share * count)), minlength=count)[
+                group
+            ]
         taken = np.repeat(np.arange(len(scores)), times)
         inside = members[taken]
         if inside.any() and not inside.all():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safelight.circuit.outputs import logits_of, probabilities
 from safelight.circuit.reference import evaluate
 from safelight.lab.ciphertext_guess import (
+    INDEPENDENT_GUESSES,
     byte_features,
     ciphertext_features,
     clear_requests,
@@ -140,5 +141,10 @@ def _ciphertext_rows(
     ):
         if min(truth.sum(), (~truth).sum()) < FEWEST_EACH:
             continue  # findings of one kind: no control from this data
-        success = attack_success(trained_guess(table, truth, seed=seed), truth, seed=seed)
+        success = attack_success(
+            trained_guess(table, truth, seed=seed),
+            truth,
+            independent=INDEPENDENT_GUESSES,
+            seed=seed,
+        )
         yield MembershipRow(target, sees, attack, success)
