@@ -27,6 +27,7 @@ from safelight.circuit.explain import explain
 from safelight.cli import train_obfuscated
 from safelight.cli.console import print_json
 from safelight.errors import InputError
+from safelight.models.datasets.dataset import UNSTATED_LICENCE
 
 if TYPE_CHECKING:
     from safelight.models.training.config import Config
@@ -165,6 +166,7 @@ def summary(done: Run, published: Published, output: Path) -> dict[str, Any]:
         "model": model.name,
         "folder": str(output),
         "data": done.dataset.about.title,
+        "licence": done.dataset.about.licence,
         "task": done.dataset.about.task,
         "classes": list(done.dataset.about.classes),
         "images": {name: len(split) for name, split in done.dataset.splits.items()},
@@ -195,6 +197,8 @@ def _table(report: dict[str, Any]) -> str:
     ]
     lines = "".join(f"  {name:11} {text}\n" for name, text in rows)
     folder = shlex.quote(report["folder"])
+    if report["licence"] == UNSTATED_LICENCE:
+        lines += f"  {'licence':11} {UNSTATED_LICENCE}: served on this machine only\n"
     return (
         f"{report['model']}\n{lines}"
         f"next: safelight evaluate {folder}   (reads the test images, in the clear and encrypted)\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from safelight.errors import InputError
 from safelight.imaging import Image, Preprocessing
-from safelight.models.data_source import dataset_at, dataset_titled
 from safelight.models.datasets import wdbc
 from safelight.models.datasets.dataset import Dataset
 from safelight.models.datasets.split import Split
+from safelight.models.recorded_data import check_not_learned, data_of, selection_of
 from safelight.models.registry import TrainedModel
 
+_NUMBERED = re.compile("(class|finding) [0-9]+")
 _WDBC = "Wisconsin Diagnostic Breast Cancer (UCI)"
 
 
@@ -48,15 +49,18 @@ def held_out(model: TrainedModel, path: Path | None = None, split: str = "test")
         UnreachableError: The file is neither here nor to be had.
     """
     title = str(model.description.get("data", {}).get("name", ""))
-    steps = Preprocessing.from_json(dict(model.meaning.preprocessing))
-    if title == _WDBC:
+    recorded = selection_of(model.description)
+    if title == _WDBC and recorded is None:
+        steps = Preprocessing.from_json(dict(model.meaning.preprocessing))
         return _wdbc(steps, path, split)
     if not title and path is None:
         raise InputError(
             f"the model {model.name!r} names no data set", hint="give its path: --dataset PATH"
         )
-    size = model.graph.input_shape[-1]
-    return held_out_of(model, _loaded(title, path, size), split)
+    side = model.graph.input_shape[-1]
+    data = data_of(model.description, model.folder, path, side=side)
+    check_not_learned(model.folder, data, split, model.description)
+    return held_out_of(model, data, split)
 
 
 def held_out_of(model: TrainedModel, data: Dataset, split: str = "test") -> HeldOut:
@@ -71,11 +75,6 @@ def held_out_of(model: TrainedModel, data: Dataset, split: str = "test") -> Held
     return HeldOut(f"{data.name}/{split}", _preprocessed(steps, chosen), chosen.labels)
 
 
-@functools.lru_cache(maxsize=1)  # of one evaluation all three splits are asked for
-def _loaded(title: str, path: Path | None, size: int) -> Dataset:
-    return dataset_titled(title, size=size) if path is None else dataset_at(path, size=size)
-
-
 def _check(model: TrainedModel, data: Dataset) -> None:
     """The data's labels mean the model's classes, as far as numbers tell."""
     ours, theirs = len(model.meaning.outputs.classes), len(data.about.classes)
@@ -86,6 +85,20 @@ def _check(model: TrainedModel, data: Dataset) -> None:
             f"{ours} ({model.meaning.outputs.kind})",
             hint="evaluate the model on data with its own classes",
         )
+    named = model.meaning.outputs.classes
+    if bool(model.description.get("training")) and _differ(named, data.about.classes):
+        raise InputError(
+            f"the classes of {data.name} are {', '.join(data.about.classes)}, those of the model "
+            f"{model.name!r} are {', '.join(named)}",
+            hint="evaluate the model on data with its own classes",
+        )
+
+
+def _differ(ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+    """Other names, in words: numbers say nothing of what they stand for."""
+    if _NUMBERED.fullmatch(ours[0]) or _NUMBERED.fullmatch(theirs[0]):
+        return False
+    return [name.casefold() for name in ours] != [name.casefold() for name in theirs]
 
 
 def _wdbc(steps: Preprocessing, path: Path | None, split: str) -> HeldOut:
@@ -99,6 +112,8 @@ def _wdbc(steps: Preprocessing, path: Path | None, split: str) -> HeldOut:
 
 
 def _preprocessed(steps: Preprocessing, split: Split) -> NDArray[np.float64]:
+    if steps.is_for_records and split.inputs.ndim == 2:
+        return steps.apply_record(split.inputs)
     if steps.is_for_records:
         raise InputError(
             "the data set holds images, the model takes records",

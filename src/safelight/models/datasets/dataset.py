@@ -8,10 +8,15 @@ from typing import Literal
 import numpy as np
 
 from safelight.errors import InputError
+from safelight.models.datasets.origin import Origin
 from safelight.models.datasets.split import Split
 
 Task = Literal["binary", "multi-class", "multi-label", "ordinal"]
 """What a label is: one of two classes, one of several, any of several, one of ordered grades."""
+
+UNSTATED_LICENCE = "not stated by the data's owner; not to be passed on"
+"""Of a data set that states none: what is trained on it stays where it was trained."""
+UNSTATED_ATTRIBUTION = "Owner not stated"
 
 Kind = Literal[
     "chest-xray", "fundus", "ultrasound", "microscopy", "dermatoscopy", "oct", "ct", "record", ""
@@ -79,6 +84,8 @@ class Dataset:
         val: For every choice.
         test: Read once, at the end.
         about: Task, classes, licence.
+        origin: Where it was read from; None where it was made in memory.
+        notes: What a person has to know of how it was read.
     """
 
     name: str
@@ -86,6 +93,8 @@ class Dataset:
     val: Split
     test: Split
     about: About
+    origin: Origin | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def splits(self) -> dict[str, Split]:

@@ -63,7 +63,10 @@ def load(path: Path) -> Dataset:
     several = {split.labels.shape[1:] for split in splits.values()}
     if len(several) != 1:
         raise InputError(f"the splits of {path.name} hold labels of different shapes")
-    return Dataset(path.stem, **splits, about=_about(path.stem, digest, splits))
+    return Dataset(
+        path.stem, splits["train"], splits["val"], splits["test"],
+        about=_about(path.stem, digest, splits),
+    )  # fmt: skip
 
 
 def _about(stem: str, digest: str, splits: dict[str, Split]) -> About:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from safelight.errors import InputError
 from safelight.models.datasets.dataset import About, Dataset
-from safelight.models.datasets.npz import read_npz
+from safelight.models.datasets.npz import md5_of_file, read_npz
 from safelight.models.datasets.patient_split import split_by_patient
 from safelight.models.datasets.pictures import Watch, grey_squares
 from safelight.models.datasets.split import Split
@@ -35,6 +35,15 @@ SHARES = (0.6, 0.2, 0.2)
 
 REDUCED = {"nih1000_64.npz": "abnormal", "nih_nofinding_pneumonia_128.npz": "labels"}
 """The reduced sets and the name of their labels."""
+
+_REDUCED_WORDS = {
+    "nih1000_64.npz": ("NIH ChestX-ray14 (reduced)", ("normal", "abnormal")),
+    "nih_nofinding_pneumonia_128.npz": (
+        "NIH ChestX-ray14 (reduced, pneumonia)",
+        ("no finding", "pneumonia"),
+    ),
+}
+"""Title and classes; models that are named by the first title learned from the first."""
 
 _WORDS: Mapping[str, Any] = {
     "licence": "NIH Clinical Center: free use with attribution",
@@ -70,8 +79,8 @@ def load_reduced(path: Path, *, seed: int = 0) -> Dataset:
     parts = split_by_patient(patients, labels, SHARES, seed=seed)
     everything = Split(images, labels, patients)
     train, val, test = (everything.where(part) for part in parts)
-    classes = ("normal", "abnormal" if column == "abnormal" else "pneumonia")
-    about = About("NIH ChestX-ray14 (reduced)", "binary", classes, **_WORDS)
+    title, classes = _REDUCED_WORDS[path.name]
+    about = About(title, "binary", classes, **_WORDS, md5=md5_of_file(path))
     return Dataset(path.stem, train, val, test, about)
 
 
@@ -131,9 +140,16 @@ def load(
     )
 
 
+def table_of(root: Path) -> Path | None:
+    """The table of images, in ``root`` or up to two folders below; None if it is not there."""
+    # no "**": a person may give a folder with all the disc below it
+    places = (root.glob(f"{below}Data_Entry_2017*.csv") for below in ("", "*/", "*/*/"))
+    return next((sorted(found)[0] for found in map(list, places) if found), None)
+
+
 def _rows(root: Path) -> list[tuple[str, tuple[str, ...], str]]:
     """Name, findings and patient of each image listed."""
-    table = next(iter(sorted(root.glob("Data_Entry_2017*.csv"))), None)
+    table = table_of(root)
     if table is None:
         raise InputError(
             "the ChestX-ray14 folder has no Data_Entry_2017.csv", hint="download it from NIH's Box"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -42,3 +43,9 @@ def read_npz(path: Path, names: Sequence[str], *, hint: str = "") -> dict[str, N
         raise InputError(
             f"{path.name} is damaged or not an .npz file", hint="get it again"
         ) from exc
+
+
+def md5_of_file(path: Path) -> str:
+    """Hex; to know a published file again, not against an adversary."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -17,6 +17,7 @@ from safelight.errors import CompileError
 from safelight.models.calibration import fit_temperature
 from safelight.models.datasets.dataset import About
 from safelight.models.measures import cross_entropy
+from safelight.models.recorded_data import write_source
 from safelight.models.registry import TrainedModel, compile_model, load_model_folder
 from safelight.models.training import operating_point
 from safelight.models.training.course import predict
@@ -66,6 +67,8 @@ def publish(
     """
     description, weights = describe(run, run.best, command)
     write_model(output, description, weights)
+    if run.dataset.origin is not None:
+        write_source(output, run.dataset.origin)
     model = load_model_folder(output)
     model.record_packing(run.chosen.packing)
     try:
@@ -84,7 +87,7 @@ def describe(
 ) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
     """``model.json`` and the weights of one student."""
     material, about = run.material, run.dataset.about
-    named = run.config.model
+    named, origin = run.config.model, run.dataset.origin
     name = named.name or f"{run.dataset.name.replace('_', '-')}-{run.chosen.candidate.name}"
     title = named.title or f"{about.title}, {' or '.join(about.classes[:3])}"[:120]
     observed = observed_ranges(student.network, _calibration_batches(run))
@@ -115,6 +118,7 @@ def describe(
             "attribution": about.attribution,
             "source": about.source,
             "md5": about.md5,
+            **({"selector": origin.to_json()} if origin is not None else {}),
         },
         "training": {
             "command": command,

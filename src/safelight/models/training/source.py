@@ -11,9 +11,16 @@ from numpy.typing import NDArray
 from safelight.errors import InputError
 from safelight.imaging import Image
 from safelight.imaging.steps import CenterCropSquare, Resize
-from safelight.models.datasets import kermany, lidc, medmnist, nih_cxr14, wdbc
-from safelight.models.datasets.dataset import Dataset, check_labels
+from safelight.models.data_source import opened
+from safelight.models.datasets import medmnist
+from safelight.models.datasets.dataset import (
+    UNSTATED_ATTRIBUTION,
+    UNSTATED_LICENCE,
+    Dataset,
+    check_labels,
+)
 from safelight.models.datasets.leakage import leakage
+from safelight.models.datasets.origin import Selection, input_digests
 from safelight.models.datasets.split import Split, without_repeats_of
 from safelight.models.training.config import DataConfig
 from safelight.models.training.profiles import PROFILES
@@ -33,10 +40,12 @@ def open_dataset(config: DataConfig, watch: Watch) -> Dataset:
         watch: Told of images read, and of leakage.
 
     Raises:
-        InputError: Missing or damaged files, labels of one class, no licence.
+        InputError: Missing or damaged files, labels of one class.
         UnreachableError: A download that is not to be had.
     """
     dataset = _opened(config, watch)
+    for note in dataset.notes:
+        watch.say(f"note: {note}")
     about = dataset.about
     if config.kind:
         if config.kind not in PROFILES:
@@ -50,11 +59,14 @@ def open_dataset(config: DataConfig, watch: Watch) -> Dataset:
     )
     if not about.licence or not about.attribution:
         missing = [word for word in ("licence", "attribution") if not getattr(about, word)]
-        raise InputError(
-            f"the data set {dataset.name!r} states no {' and no '.join(missing)}, which the "
-            "model's card needs",
-            hint="give --licence 'CC BY 4.0' --attribution 'who made it', or licence and "
-            "attribution in [data]",
+        watch.say(
+            f"warning: {dataset.name!r} states no {' and no '.join(missing)}: the model stays "
+            f"here, it is not served to others (give --{' and --'.join(missing)} if you know)"
+        )
+        about = replace(
+            about,
+            licence=about.licence or UNSTATED_LICENCE,
+            attribution=about.attribution or UNSTATED_ATTRIBUTION,
         )
     dataset = replace(dataset, about=about)
     check_labels(dataset)
@@ -67,7 +79,9 @@ def open_dataset(config: DataConfig, watch: Watch) -> Dataset:
         left_out += repeated
     if left_out:
         watch.say(f"{left_out} training images that other splits hold are left out")
-    dataset = replace(dataset, train=train)
+    assert dataset.origin is not None
+    origin = replace(dataset.origin, learned=input_digests(train))
+    dataset = replace(dataset, train=train, origin=origin)
     check_labels(dataset)
     return _reduced(dataset, config.size, watch)
 
@@ -77,20 +91,11 @@ def _opened(config: DataConfig, watch: Watch) -> Dataset:
         watch.progress("reading images", done, total)
 
     if config.name == "wdbc":
-        return wdbc.dataset()
+        return opened(None, Selection())
     if config.name:
-        return medmnist.load(medmnist.find_or_download(config.name))
-    path = Path(config.path)
-    size = config.size or LARGEST_SIDE
-    if path.is_dir():
-        if (path / "nodules71.npz").is_file():
-            return lidc.fold(lidc.load(path, size=config.size or 48), config.fold)
-        if any(path.glob("Data_Entry_2017*.csv")):
-            return nih_cxr14.load(path, size=size, finding=config.finding or None, watch=reading)
-        return kermany.load(path, size=size, watch=reading)
-    if path.name in nih_cxr14.REDUCED:
-        return nih_cxr14.load_reduced(path)
-    return medmnist.load(path)
+        return opened(medmnist.find_or_download(config.name), Selection("medmnist"))
+    selection = Selection(size=config.size, fold=config.fold, finding=config.finding)
+    return opened(Path(config.path), selection, reading)
 
 
 def _reduced(dataset: Dataset, size: int, watch: Watch) -> Dataset:
