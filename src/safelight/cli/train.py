@@ -27,7 +27,7 @@ from safelight.circuit.explain import explain
 from safelight.cli import train_obfuscated
 from safelight.cli.console import print_json
 from safelight.errors import InputError
-from safelight.models.datasets.dataset import UNSTATED_LICENCE
+from safelight.models.licence import UNSTATED_LICENCE
 
 if TYPE_CHECKING:
     from safelight.models.training.config import Config

@@ -24,6 +24,7 @@ from safelight.service.envelope_key import load_envelope_key
 from safelight.service.gate import open_gate
 from safelight.service.head_timeout import HeadTimeoutProtocol
 from safelight.service.heap import give_memory_back
+from safelight.service.licences import check_licences
 from safelight.service.limits import (
     KEEP_ALIVE_S,
     MAX_CONNECTIONS,
@@ -57,6 +58,7 @@ def run_service(
     """
     give_memory_back()
     os.umask(0o077)  # whatever is written is for this user alone
+    check_licences(settings)
     log = Log()
     install_server_log(log)
     if engine is None:

@@ -77,9 +77,38 @@ def test_refuses_missing_arrays_damage_and_absence(tmp_path: Path) -> None:
         medmnist.load(tmp_path / "absent.npz")
 
 
-def test_a_known_name_must_have_its_md5(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="MD5"):
-        medmnist.load(write(tmp_path, "pneumoniamnist"))
+def test_a_file_of_an_official_name_is_an_unknown_one_unless_its_md5_agrees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = medmnist.load(write(tmp_path, "pneumoniamnist_64"))
+    assert data.about.title == "pneumoniamnist_64 (not the official file)"
+    assert data.about.licence == ""
+    assert "MD5 differs" in data.notes[0]
+    assert "unknown set" in data.notes[1]
+    # by its name the official one is meant
+    monkeypatch.setenv("SAFELIGHT_DATA", str(tmp_path))
+    (tmp_path / "medmnist").mkdir()
+    write(tmp_path / "medmnist", "pneumoniamnist")
+    with pytest.raises(InputError, match="not the official file"):
+        medmnist.find_or_download("pneumoniamnist")
+
+
+def test_a_name_that_begins_as_an_official_one_says_nothing(tmp_path: Path) -> None:
+    data = medmnist.load(write(tmp_path, "pneumoniamnist_mine"))
+    assert (data.about.title, data.about.licence) == ("pneumoniamnist_mine", "")
+    assert data.notes == ()
+
+
+def test_a_file_saved_again_is_recognised_by_its_counts_and_labels(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {}
+    for split, count in (("train", 546), ("val", 78), ("test", 156)):
+        changes[f"{split}_images"] = np.zeros((count, 2, 2), np.uint8)
+        changes[f"{split}_labels"] = (np.arange(count) % 2)[:, None]
+    data = medmnist.load(write(tmp_path, "mine", **changes))
+    assert data.about.title == "BreastMNIST (MedMNIST v2)"
+    assert "because of its counts" in data.notes[0]
+    changes["train_labels"] = (np.arange(546) % 3)[:, None]
+    assert medmnist.load(write(tmp_path, "mine", **changes)).about.licence == ""
 
 
 class _Response:

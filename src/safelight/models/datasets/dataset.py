@@ -14,10 +14,6 @@ from safelight.models.datasets.split import Split
 Task = Literal["binary", "multi-class", "multi-label", "ordinal"]
 """What a label is: one of two classes, one of several, any of several, one of ordered grades."""
 
-UNSTATED_LICENCE = "not stated by the data's owner; not to be passed on"
-"""Of a data set that states none: what is trained on it stays where it was trained."""
-UNSTATED_ATTRIBUTION = "Owner not stated"
-
 Kind = Literal[
     "chest-xray", "fundus", "ultrasound", "microscopy", "dermatoscopy", "oct", "ct", "record", ""
 ]

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from safelight.models.datasets.medmnist_sets import (
     accepted_md5,
     recognised,
 )
-from safelight.models.datasets.npz import read_npz
+from safelight.models.datasets.npz import md5_of_file, read_npz
 from safelight.models.datasets.split import Split
 
 __all__ = ["KNOWN_MD5", "ZENODO", "cache_folder", "find", "find_or_download", "load"]
@@ -36,9 +35,9 @@ def load(path: Path) -> Dataset:
     """Reads any MedMNIST v2 ``.npz``.
 
     Args:
-        path: The file. Where its name is one of `KNOWN_MD5`, its MD5 has to agree. A file of
-            another name is recognised by its MD5 or by the numbers of its images; of any other
-            the task follows from the labels, and classes are numbered.
+        path: The file. One of the twelve sets is recognised by its MD5, or by the numbers of its
+            images and labels, whatever its name, and then said so in the notes. Of any other the
+            task follows from the labels, and classes are numbered.
 
     Raises:
         InputError: No such file, damaged, or not in MedMNIST's layout.
@@ -47,13 +46,7 @@ def load(path: Path) -> Dataset:
         raise InputError(
             f"no such file: {path}", hint=f"download it from {ZENODO.removesuffix('/files')}"
         )
-    digest = _md5_of_file(path)
-    accepted = accepted_md5(path.stem)
-    if accepted and digest not in accepted:
-        raise InputError(
-            f"{path.name} is not the official file (its MD5 differs)",
-            hint="remove it and download it again; data of your own go under another name",
-        )
+    digest = md5_of_file(path)
     names = [f"{split}_{kind}" for split in _SPLITS for kind in ("images", "labels")]
     arrays = read_npz(path, names)
     splits = {name: _split(arrays, name) for name in _SPLITS}
@@ -63,26 +56,42 @@ def load(path: Path) -> Dataset:
     several = {split.labels.shape[1:] for split in splits.values()}
     if len(several) != 1:
         raise InputError(f"the splits of {path.name} hold labels of different shapes")
+    about, notes = _about(path.stem, digest, splits)
     return Dataset(
-        path.stem, splits["train"], splits["val"], splits["test"],
-        about=_about(path.stem, digest, splits),
+        path.stem, splits["train"], splits["val"], splits["test"], about, notes=notes
     )  # fmt: skip
 
 
-def _about(stem: str, digest: str, splits: dict[str, Split]) -> About:
+def _about(stem: str, digest: str, splits: dict[str, Split]) -> tuple[About, tuple[str, ...]]:
     train = splits["train"]
-    counts = (len(train), len(splits["val"]), len(splits["test"]))
-    name = recognised(stem, digest, counts, 3 if train.inputs.ndim == 4 else 1)
-    if name is not None:
-        return SETS[name].about(digest)
-    if train.labels.ndim == 2:
+    several = train.labels.ndim == 2
+    highest = max(int(split.labels.max(initial=0)) for split in splits.values())
+    found = recognised(
+        digest,
+        (len(train), len(splits["val"]), len(splits["test"])),
+        3 if train.inputs.ndim == 4 else 1,
+        (train.labels.shape[1] if several else 1, highest + 1),
+    )
+    renamed = stem in KNOWN_MD5 and digest not in accepted_md5(stem)
+    notes = [f"{stem}.npz is not the official file of its name (its MD5 differs)"] * renamed
+    if found is not None:
+        about = SETS[found.name].about(digest)
+        if not found.official:
+            notes.append(
+                f"recognised as {about.title} because of its counts and labels; its licence and "
+                "attribution are taken from there"
+            )
+        return about, tuple(notes)
+    if renamed:
+        notes.append("it is taken for an unknown set: its classes are numbered")
+    title = f"{stem} (not the official file)" if renamed else stem
+    if several:
         task: Task = "multi-label"
         classes = tuple(f"finding {k}" for k in range(train.labels.shape[1]))
     else:
-        highest = max(int(split.labels.max(initial=0)) for split in splits.values())
         task = "binary" if highest <= 1 else "multi-class"
         classes = tuple(f"class {k}" for k in range(max(highest, 1) + 1))
-    return About(title=stem, task=task, classes=classes, md5=digest)
+    return About(title=title, task=task, classes=classes, md5=digest), tuple(notes)
 
 
 def find(name: str) -> Path | None:
@@ -97,11 +106,17 @@ def find_or_download(name: str = "pneumoniamnist") -> Path:
     """`find`, else the official file from Zenodo, checked and kept in the cache.
 
     Raises:
-        InputError: A name without a known MD5, or a download that is not the official file.
+        InputError: A name without a known MD5, or what is found or downloaded under an official
+            name is not the official file.
         UnreachableError: No network, or Zenodo does not answer.
     """
     path = find(name)
     if path is not None:
+        if name in KNOWN_MD5 and md5_of_file(path) not in accepted_md5(name):
+            raise InputError(
+                f"{path.name} is not the official file (its MD5 differs)",
+                hint="remove it and it is downloaded again, or give its path, not its name",
+            )
         return path
     if name not in KNOWN_MD5:
         raise InputError(
@@ -113,7 +128,7 @@ def find_or_download(name: str = "pneumoniamnist") -> Path:
     part = path.with_suffix(f".{os.getpid()}.part")
     try:
         _download(f"{ZENODO}/{name}.npz?download=1", part, name)
-        if _md5_of_file(part) != KNOWN_MD5[name]:
+        if md5_of_file(part) != KNOWN_MD5[name]:
             raise InputError(
                 f"what Zenodo sent for {name}.npz is not the official file (its MD5 differs)",
                 hint="try again later, or put the file into $SAFELIGHT_DATA/medmnist",
@@ -150,11 +165,6 @@ def _download(url: str, target: Path, name: str) -> None:
             f"{name}.npz could not be downloaded from Zenodo",
             hint="connect to a network, or put the file into $SAFELIGHT_DATA/medmnist",
         ) from exc
-
-
-def _md5_of_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _split(arrays: dict[str, NDArray[Any]], name: str) -> Split:

@@ -188,20 +188,36 @@ def accepted_md5(stem: str) -> tuple[str, ...]:
     return (KNOWN_MD5[stem], *older)
 
 
-def recognised(stem: str, md5: str, counts: tuple[int, int, int], channels: int) -> str | None:
-    """Which set a file holds: by its name, its MD5, or the numbers of its images.
+@dataclass(frozen=True)
+class Recognised:
+    """Which set a file holds, and by what.
 
     Args:
-        stem: Of the file's name.
+        name: One of `SETS`.
+        official: By the MD5 of its file; else by its counts and labels.
+    """
+
+    name: str
+    official: bool
+
+
+def recognised(
+    md5: str, counts: tuple[int, int, int], channels: int, labels: tuple[int, int]
+) -> Recognised | None:
+    """Which set a file holds; its name decides nothing, which anyone may give.
+
+    Args:
         md5: Of its content.
         counts: Images in train, val, test, which differ between all twelve sets.
         channels: Of an image.
+        labels: Labels of an image, and how many values they take.
     """
-    base = stem.rsplit("_", 1)[0]
-    for name in (stem, base):
-        if name in SETS:
-            return name
     for name, each in SETS.items():
-        if md5 in each.md5 + each.older_md5 or (each.counts, each.channels) == (counts, channels):
-            return name
+        if md5 in each.md5 + each.older_md5:
+            return Recognised(name, official=True)
+    for name, each in SETS.items():
+        several = each.task == "multi-label"
+        wanted = (len(each.classes), 2) if several else (1, len(each.classes))
+        if (each.counts, each.channels, wanted) == (counts, channels, labels):
+            return Recognised(name, official=False)
     return None

@@ -13,15 +13,11 @@ from safelight.imaging import Image
 from safelight.imaging.steps import CenterCropSquare, Resize
 from safelight.models.data_source import opened
 from safelight.models.datasets import medmnist
-from safelight.models.datasets.dataset import (
-    UNSTATED_ATTRIBUTION,
-    UNSTATED_LICENCE,
-    Dataset,
-    check_labels,
-)
+from safelight.models.datasets.dataset import Dataset, check_labels
 from safelight.models.datasets.leakage import leakage
 from safelight.models.datasets.origin import Selection, input_digests
 from safelight.models.datasets.split import Split, without_repeats_of
+from safelight.models.licence import UNSTATED_ATTRIBUTION, UNSTATED_LICENCE
 from safelight.models.training.config import DataConfig
 from safelight.models.training.profiles import PROFILES
 from safelight.models.training.watching import Watch

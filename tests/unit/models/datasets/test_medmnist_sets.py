@@ -10,7 +10,13 @@ import pytest
 from safelight.errors import InputError
 from safelight.models.datasets import medmnist
 from safelight.models.datasets.dataset import About, Dataset, check_labels
-from safelight.models.datasets.medmnist_sets import KNOWN_MD5, SETS, accepted_md5, recognised
+from safelight.models.datasets.medmnist_sets import (
+    KNOWN_MD5,
+    SETS,
+    Recognised,
+    accepted_md5,
+    recognised,
+)
 from safelight.models.datasets.split import Split
 
 
@@ -41,11 +47,15 @@ def test_older_official_files_are_accepted() -> None:
     assert accepted_md5("mine") == ()
 
 
-def test_recognised_by_name_md5_or_counts() -> None:
-    assert recognised("bloodmnist_64", "", (1, 1, 1), 3) == "bloodmnist"
-    assert recognised("x", KNOWN_MD5["pathmnist"], (1, 1, 1), 3) == "pathmnist"
-    assert recognised("x", "", (546, 78, 156), 1) == "breastmnist"
-    assert recognised("x", "", (546, 78, 156), 3) is None
+def test_recognised_by_md5_or_by_counts_and_labels() -> None:
+    counts = (546, 78, 156)
+    found = recognised(KNOWN_MD5["pathmnist_64"], (1, 1, 1), 3, (1, 2))
+    assert found == Recognised("pathmnist", official=True)
+    assert recognised("", counts, 1, (1, 2)) == Recognised("breastmnist", official=False)
+    assert recognised("", counts, 3, (1, 2)) is None
+    assert recognised("", counts, 1, (1, 3)) is None
+    chest = recognised("", (78468, 11219, 22433), 1, (14, 2))
+    assert chest == Recognised("chestmnist", official=False)
 
 
 def test_what_an_unknown_file_is_follows_from_its_labels(tmp_path: Path) -> None:
