@@ -355,6 +355,7 @@ export const texts = {
     "service/shutting-down": "The service is stopping. Try again in a moment.",
     "service/access-denied": "The service's rules do not allow this.",
     "service/job-failed": "The service could not evaluate the request ({code}). Try again, or tell its operator.",
+    "service/job-storage-full": "The service's disk was full, so it could not keep the result. Tell its operator, and try again.",
     "service/job-cancelled": "The analysis was cancelled.",
 
     "browser/disk-full": "The disk, or the room that the browser gives this page, is full. Delete studies from the worklist, or free some space.",

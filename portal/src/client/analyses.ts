@@ -13,6 +13,7 @@ const TICKET_GONE = new Set([
   "unknown-inference",
   "model-replaced",
   "job-failed",
+  "job-storage-full",
   "job-cancelled",
   "replaced",
 ]);

@@ -37,6 +37,8 @@ LONGEST_PAUSE_S = 5.0
 # 503: stopping or overfull, 429: too fast; both say when to come again
 _COME_AGAIN = (429, 503)
 
+_STORAGE_FULL = 507  # Insufficient Storage (RFC 4918, 11.5)
+
 _CODE = re.compile(r"[a-z0-9-]{1,40}")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,200}")  # RFC 6750, 2.1
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -219,6 +221,11 @@ def raise_for_status(status: int, body: bytes) -> None:
     """
     if 200 <= status < 300:
         return
+    if status == _STORAGE_FULL:
+        raise ServiceFailedError(
+            "the service's disk is full (status 507)",
+            hint="tell its operator, then try again; what it has accepted it keeps",
+        )
     if status >= 500:
         raise ServiceFailedError(
             f"the service failed (status {status})", hint="try again later, or tell its operator"

@@ -72,7 +72,7 @@ class Waiting:
             if job.status == "done":
                 return job
             if job.status == "failed":
-                raise ServiceFailedError(f"the service could not evaluate the request: {job.code}")
+                raise _failed(job)
             if job.status == "cancelled":
                 raise CancelledError("the inference was cancelled")
             if progress is not None:
@@ -114,3 +114,10 @@ def job_of(document: object, job_id: str) -> JobState:
     if job.id != job_id:
         raise MisbehavingServiceError("the service told of another inference")
     return job
+
+
+def _failed(job: JobState) -> ServiceFailedError:
+    hint = ""
+    if job.code == "storage-full":
+        hint = "its disk is full: tell its operator, then ask again"
+    return ServiceFailedError(f"the service could not evaluate the request: {job.code}", hint=hint)

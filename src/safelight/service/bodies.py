@@ -13,6 +13,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
+from safelight.service.full_disk import is_disk_full
 from safelight.service.limits import (
     BODY_IDLE_TIMEOUT_S,
     MAX_JSON_BYTES,
@@ -47,7 +48,7 @@ async def received_body(
 
     Raises:
         Refusal: ``content-type``, ``digest-required``, ``too-large``, ``body-timeout``,
-            ``digest-mismatch`` or ``truncated``.
+            ``digest-mismatch``, ``truncated`` or ``storage-full``.
     """
     if _content_type(request) != OCTETS:
         raise Refusal("content-type", members={"expected": OCTETS})
@@ -58,14 +59,23 @@ async def received_body(
     hasher = hashlib.sha256()
     size = 0
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            async for chunk in limited_chunks(request, max_bytes=max_bytes):
-                size += len(chunk)
-                hasher.update(chunk)
-                file.write(chunk)
-            file.flush()
-            await asyncio.to_thread(os.fsync, file.fileno())
+        chunks = limited_chunks(request, max_bytes=max_bytes)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    hasher.update(chunk)
+                    file.write(chunk)
+                file.flush()
+                await asyncio.to_thread(os.fsync, file.fileno())
+        except OSError as exc:
+            if not is_disk_full(exc):
+                raise
+            path.unlink(missing_ok=True)  # others may have the room at once
+            async for _ in chunks:  # to its end, or its sender sees a broken connection instead
+                pass
+            raise Refusal("storage-full") from exc
         if hasher.digest() != announced:
             raise Refusal("digest-mismatch")
         yield ReceivedBody(path, hasher.hexdigest(), size)

@@ -23,12 +23,16 @@ def sync_folder(path: Path) -> None:
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """A new file, mode 0600, that is on the disk when this returns."""
+    """A new file, mode 0600, that is on the disk when this returns, or not there when it raises."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:  # a full disk: what was begun takes room and is of no use
+        path.unlink(missing_ok=True)
+        raise
 
 
 def move_durably(source: Path, target: Path) -> None:

@@ -15,8 +15,10 @@ from functools import partial
 
 from safelight.engine.base import Engine, Progress
 from safelight.errors import CancelledError, MissingKeyError, ProgramError, WireError
+from safelight.service.full_disk import is_disk_full
 from safelight.service.gate import Asked, Gate
 from safelight.service.job import Job
+from safelight.service.job_endings import JobEndings
 from safelight.service.key_cache import KeyCache
 from safelight.service.limits import Limits
 from safelight.service.logs import Log
@@ -96,6 +98,7 @@ class Evaluator:
         self._wake = threading.Condition()
         self._work_waits = True
         self._stopping = threading.Event()
+        self._endings = JobEndings(stores.jobs, log, self._stopping, limits.full_disk_wait_s)
         self._running: set[str] = set()
         self._cancelled: set[str] = set()
         self._threads: list[threading.Thread] = []
@@ -175,7 +178,7 @@ class Evaluator:
             code = _failure_code(exc)
             with contextlib.suppress(Refusal):  # a job that failed has nothing to hold back
                 self._record(job, code, None, None)
-            self._stores.jobs.fail(job, code)
+            self._endings.fail(job, code)
         finally:
             self._running.discard(job.id)
             self._cancelled.discard(job.id)
@@ -218,8 +221,7 @@ class Evaluator:
             job_id=job.id,
             keys_digest=keyset.digest(model.requirements),
         )
-        self._record(job, "done", model.model_digest, result)
-        self._stores.jobs.finish(job, result, hashlib.sha256(result).hexdigest(), evaluate_ms)
+        self._keep(job, model.model_digest, result, evaluate_ms)
 
     def _evaluate_sealed(self, job: Job) -> None:
         # the service may have been started anew with other settings
@@ -228,8 +230,16 @@ class Evaluator:
             raise Refusal("level-not-served")
         request_path = self._stores.jobs.request_path(job.client_id, job.id)
         result, evaluate_ms = self._sealed.evaluate(job, request_path.read_bytes())
-        self._record(job, "done", None, result)
-        self._stores.jobs.finish(job, result, hashlib.sha256(result).hexdigest(), evaluate_ms)
+        self._keep(job, None, result, evaluate_ms)
+
+    def _keep(self, job: Job, model_digest: str | None, result: bytes, evaluate_ms: float) -> None:
+        self._endings.keep(
+            job,
+            result,
+            evaluate_ms,
+            record=partial(self._record, job, "done", model_digest, result),
+            given_up=partial(self._given_up, job),
+        )
 
     def _decide(self, job: Job) -> None:
         resource = ModelResource(job.model, self._levels.minimum(job.model))
@@ -252,11 +262,14 @@ class Evaluator:
         }
         self._gate.record("inference", fields, private)
 
+    def _given_up(self, job: Job) -> bool:
+        return self._stopping.is_set() or job.id in self._cancelled
+
     def _progress_of(self, job: Job) -> Progress:
         deadline = time.monotonic() + self._limits.job_timeout_s
 
         def progress(done: int, total: int) -> None:
-            if self._stopping.is_set() or job.id in self._cancelled:
+            if self._given_up(job):
                 raise CancelledError("the evaluation was stopped")
             if time.monotonic() > deadline:
                 raise TimeoutError
@@ -268,4 +281,6 @@ class Evaluator:
 def _failure_code(exc: Exception) -> str:
     if isinstance(exc, Refusal):  # its model is no longer served, or its key set is gone
         return exc.code
+    if is_disk_full(exc):
+        return "storage-full"
     return next((code for kind, code in _FAILURES if isinstance(exc, kind)), "evaluation-failed")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from safelight.errors import AuditError, InputError, PolicyError
 from safelight.service.claims import NO_CLAIMS, Claims
 from safelight.service.clients import ClientStore
+from safelight.service.full_disk import is_disk_full
 from safelight.service.logs import Log
 from safelight.service.refusals import Refusal
 from safelight.service.settings import Settings
@@ -73,7 +74,7 @@ class Gate:
         """Returns if it may be done; the decision is on the disk by then.
 
         Raises:
-            Refusal: ``access-denied`` or ``audit-unavailable``.
+            Refusal: ``access-denied``, ``audit-unavailable`` or ``storage-full``.
         """
         if self._rules is None or self._clients is None:
             return
@@ -130,7 +131,7 @@ class Gate:
             private: Digests of what a patient's data went into; only commitments are kept.
 
         Raises:
-            Refusal: ``audit-unavailable``.
+            Refusal: ``audit-unavailable`` or ``storage-full``.
         """
         self._record({"event": event, **fields}, private)
 
@@ -149,6 +150,8 @@ class Gate:
         try:
             self.audit.append(AuditEvent(fields, private or {}))
         except AuditError as exc:
+            if exc.__cause__ is not None and is_disk_full(exc.__cause__):
+                raise Refusal("storage-full") from exc
             raise Refusal("audit-unavailable", retry_after_s=30) from exc
 
 

@@ -36,36 +36,41 @@ class JobStore:
         Raises:
             Refusal: ``idempotency-conflict``, ``unknown-keyset`` or ``quota-jobs``.
         """
-        with self._database.transaction() as connection:
-            known = _same_request(connection, new)
-            if known is not None and known.status in ("queued", "running", "done"):
-                return known, False
-            if new.level == "homomorphic":
-                _check_keyset(connection, new)
-            if known is not None:
-                self._forget(connection, known)
-            self._check_quota(connection, new.client_id)
-            job_id = secrets.token_hex(16)
-            move_durably(incoming, self.request_path(new.client_id, job_id))
-            connection.execute(
-                "INSERT INTO jobs (id, client_id, keyset_id, model, request_sha256, request_bytes,"
-                " idempotency_key, status, created_at, level, purpose, consent)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?)",
-                (
-                    job_id,
-                    new.client_id,
-                    new.keyset_id,
-                    new.model,
-                    new.sha256,
-                    new.bytes,
-                    new.idempotency_key,
-                    time.time(),
-                    new.level,
-                    new.claims.purpose,
-                    new.claims.consent,
-                ),
-            )
-            return _read(connection, new.client_id, job_id), True
+        job_id = secrets.token_hex(16)
+        path = self.request_path(new.client_id, job_id)
+        try:
+            with self._database.transaction() as connection:
+                known = _same_request(connection, new)
+                if known is not None and known.status in ("queued", "running", "done"):
+                    return known, False
+                if new.level == "homomorphic":
+                    _check_keyset(connection, new)
+                if known is not None:
+                    self._forget(connection, known)
+                self._check_quota(connection, new.client_id)
+                move_durably(incoming, path)
+                connection.execute(
+                    "INSERT INTO jobs (id, client_id, keyset_id, model, request_sha256,"
+                    " request_bytes, idempotency_key, status, created_at, level, purpose, consent)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?)",
+                    (
+                        job_id,
+                        new.client_id,
+                        new.keyset_id,
+                        new.model,
+                        new.sha256,
+                        new.bytes,
+                        new.idempotency_key,
+                        time.time(),
+                        new.level,
+                        new.claims.purpose,
+                        new.claims.consent,
+                    ),
+                )
+                return _read(connection, new.client_id, job_id), True
+        except (OSError, sqlite3.Error):
+            path.unlink(missing_ok=True)  # moved, but no row names it
+            raise
 
     def _check_quota(self, connection: sqlite3.Connection, client_id: str) -> None:
         row = connection.execute(
@@ -123,12 +128,16 @@ class JobStore:
         path = self.result_path(job.client_id, job.id)
         path.unlink(missing_ok=True)  # of an attempt that ended between file and row
         write_durably(path, result)
-        with self._database.transaction() as connection:
-            done = connection.execute(
-                "UPDATE jobs SET status = 'done', finished_at = ?, evaluate_ms = ?,"
-                " result_sha256 = ? WHERE id = ? AND status = 'running'",
-                (time.time(), evaluate_ms, sha256, job.id),
-            )
+        try:
+            with self._database.transaction() as connection:
+                done = connection.execute(
+                    "UPDATE jobs SET status = 'done', finished_at = ?, evaluate_ms = ?,"
+                    " result_sha256 = ? WHERE id = ? AND status = 'running'",
+                    (time.time(), evaluate_ms, sha256, job.id),
+                )
+        except sqlite3.Error:
+            path.unlink(missing_ok=True)
+            raise
         if done.rowcount == 0:
             path.unlink(missing_ok=True)
         self.request_path(job.client_id, job.id).unlink(missing_ok=True)

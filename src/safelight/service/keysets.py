@@ -6,6 +6,7 @@ client's key sets hold it. Clients share no file, so that none can learn what an
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sqlite3
 import time
@@ -100,19 +101,25 @@ class KeysetStore:
             Refusal: ``key-conflict`` for another key of the same or a higher level, and
                 ``quota-key-bytes``.
         """
-        with self._database.transaction() as connection:
-            present = _read(connection, client_id, keyset_id).keys.get(key.element)
-            if present is not None and present.sha256 == key.sha256:
-                return False
-            if present is not None and present.level >= key.level:
-                raise Refusal("key-conflict", members={"level": present.level})
-            self._check_quota(connection, client_id, key)
-            move_durably(incoming, self.path(client_id, key.sha256))
-            connection.execute(
-                "INSERT OR REPLACE INTO keys"
-                " (keyset_id, client_id, element, level, bytes, sha256) VALUES (?, ?, ?, ?, ?, ?)",
-                (keyset_id, client_id, key.element, key.level, key.bytes, key.sha256),
-            )
+        try:
+            with self._database.transaction() as connection:
+                present = _read(connection, client_id, keyset_id).keys.get(key.element)
+                if present is not None and present.sha256 == key.sha256:
+                    return False
+                if present is not None and present.level >= key.level:
+                    raise Refusal("key-conflict", members={"level": present.level})
+                self._check_quota(connection, client_id, key)
+                move_durably(incoming, self.path(client_id, key.sha256))
+                connection.execute(
+                    "INSERT OR REPLACE INTO keys (keyset_id, client_id, element, level, bytes,"
+                    " sha256) VALUES (?, ?, ?, ?, ?, ?)",
+                    (keyset_id, client_id, key.element, key.level, key.bytes, key.sha256),
+                )
+        except (OSError, sqlite3.Error):
+            # the file may be there without its row; what fails here too goes at the next start
+            with contextlib.suppress(OSError, sqlite3.Error):
+                self._drop_files(client_id, [key.sha256])
+            raise
         if present is not None:
             self._drop_files(client_id, [present.sha256])
         return True

@@ -53,6 +53,8 @@ class Limits:
         job_timeout_s: The largest shipped program takes seconds; minutes mean that it hangs.
         job_attempts: Starts of a job; one that took the process down three times is given up,
             so that it cannot keep the service from working.
+        full_disk_wait_s: How long a computed result waits for room on a full disk before its job
+            is failed: long enough for an operator's clean-up job, short enough for a person.
         retention_s: How long a result waits to be fetched: a day covers a night's outage.
         memory_bytes: Evaluation keys and prepared programs kept between jobs: the largest
             shipped model with one client's keys and a few small ones, in a process under 600 MB.
@@ -66,6 +68,7 @@ class Limits:
     requests_per_minute: int = 3000
     job_timeout_s: float = 600.0
     job_attempts: int = 3
+    full_disk_wait_s: float = 60.0
     retention_s: float = 24 * 3600.0
     memory_bytes: int = 360 * 1024**2
     workers: int = 1

@@ -6,6 +6,7 @@ are logged as their templates, clients and jobs by the ids that we gave them.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -57,7 +58,10 @@ class Log:
         }
         line.update({name: value for name, value in fields.items() if value is not None})
         # one write a line, so that threads do not mix theirs
-        (self._stream or sys.stderr).write(json.dumps(line) + "\n")
+        # a log on a full disk loses lines, and the service goes on: what must not be lost is
+        # the audit log's (safelight.vault.audit), which refuses instead
+        with contextlib.suppress(OSError):
+            (self._stream or sys.stderr).write(json.dumps(line) + "\n")
 
 
 class ServerLogHandler(logging.Handler):

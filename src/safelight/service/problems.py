@@ -24,6 +24,7 @@ from safelight.errors import (
     UnsupportedVersionError,
     WireError,
 )
+from safelight.service.full_disk import is_disk_full
 from safelight.service.refusals import Refusal
 
 PROBLEM_JSON = "application/problem+json"
@@ -123,6 +124,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "try again later; the operator must see to the audit log",
     ),
     "shutting-down": (503, "the service is stopping", "try again shortly"),
+    "storage-full": (
+        507,
+        "the service's disk is full",
+        "tell its operator, then try again; what it has accepted it keeps",
+    ),
 }
 
 # our own errors → code; subclasses before their bases
@@ -176,6 +182,8 @@ def problem_of(exc: Exception) -> Problem:
     if isinstance(exc, HTTPException):  # Starlette's router raises 404 and 405 only
         headers = {name: value for name, value in (exc.headers or {}).items() if name == "Allow"}
         return Problem("method-not-allowed" if exc.status_code == 405 else "not-found", {}, headers)
+    if is_disk_full(exc):
+        return Problem("storage-full")
     return Problem(next((code for kind, code in _CODES if isinstance(exc, kind)), "internal"))
 
 

@@ -132,7 +132,7 @@ export class Api {
       }
       if (job !== null) {
         if (job.status === "done") return job;
-        if (job.status === "failed") throw serviceError("job-failed", { code: job.code ?? "" });
+        if (job.status === "failed") throw failed(job.code ?? "");
         if (job.status === "cancelled") throw serviceError("job-cancelled");
         options.onProgress?.(job);
       }
@@ -191,4 +191,8 @@ export class Api {
 function segment(name: string): string {
   if (!/^(?!\.)[A-Za-z0-9._-]{1,128}$/.test(name)) throw serviceError("bad-answer");
   return name;
+}
+
+function failed(code: string): PortalError {
+  return code === "storage-full" ? serviceError("job-storage-full") : serviceError("job-failed", { code });
 }

@@ -160,6 +160,7 @@ class AuditLog:
             failure = None
         except OSError as exc:
             failure = _refused(exc)
+            failure.__cause__ = exc
         except AuditError as exc:
             failure = exc
         finally:
