@@ -30,7 +30,8 @@ from safelight.circuit.program import (
     RotateAndSum,
     Step,
 )
-from safelight.circuit.scales import OpScale, ScalePlan
+from safelight.circuit.scale_search import OpScale
+from safelight.circuit.scales import ScalePlan
 from safelight.errors import CompileError
 
 

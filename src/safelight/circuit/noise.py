@@ -68,7 +68,7 @@ class NoiseModel:
 
         Args:
             index: Which operation.
-            errors: Of the input and of all results before.
+            errors: Of the values that it reads, in the order of its sources.
             scale_bits: Scales of the same.
             weight_bits: Scale of the weights of each term.
             rescaled_to: Bits of scale after rescaling, or None without.
@@ -78,17 +78,17 @@ class NoiseModel:
         rotation = self._rotation * 2.0**-special_lead_bits
         if isinstance(op, ProductOp):
             squared = sum(
-                (self._typical[other] * errors[this]) ** 2
-                for this, other in ((op.left, op.right), (op.right, op.left))
+                (self._typical[other] * error) ** 2
+                for other, error in ((op.right, errors[0]), (op.left, errors[1]))
             )
             if op.left == op.right:
                 squared *= 2  # the two errors are one
         else:
             squared = sum(
-                gain**2 * (errors[source] ** 2 + (rotation * 2.0 ** -scale_bits[source]) ** 2)
+                gain**2 * (error**2 + (rotation * 2.0**-scale) ** 2)
                 + fan_in * (self._typical[source] * self._weight_rounding * 2.0**-bits) ** 2
-                for (source, _), (gain, fan_in), bits in zip(
-                    op.terms, self._gains[index], weight_bits, strict=True
+                for (source, _), (gain, fan_in), error, scale, bits in zip(
+                    op.terms, self._gains[index], errors, scale_bits, weight_bits, strict=True
                 )
             )
         if rescaled_to is not None:

@@ -12,7 +12,7 @@ from safelight.circuit.lowering import _Lowering
 from safelight.circuit.normal_form import ProductOp
 from safelight.circuit.packing import Placement
 from safelight.circuit.reference import evaluate
-from safelight.circuit.scales import OpScale
+from safelight.circuit.scale_search import OpScale
 from safelight.engine.clear import run_clear
 from safelight.errors import CompileError
 

@@ -11,11 +11,11 @@ from circuit_graphs import GraphBuilder, compiled
 from safelight.circuit.checks import register_states
 from safelight.circuit.compiler import Compiled, op_levels
 from safelight.circuit.graph import Graph
+from safelight.circuit.modulus_needs import MARGIN_BITS
 from safelight.circuit.normal_form import normal_form
 from safelight.circuit.program import Step, Vector
 from safelight.circuit.scales import (
     LAZY_PRIME_BITS,
-    MARGIN_BITS,
     WATERLINE_BITS,
     WEIGHT_BITS,
     plan_scales,
