@@ -93,6 +93,8 @@ def configuration(arguments: argparse.Namespace) -> Config:
     from safelight.models.datasets.medmnist_sets import KNOWN_MD5
     from safelight.models.training.config import Config, DataConfig, checked, read_config
 
+    if not arguments.source:
+        raise InputError("no data are named", hint="give a TOML file, a MedMNIST .npz or a folder")
     path = Path(arguments.source)
     if path.suffix == ".toml":
         config = read_config(path)

@@ -181,7 +181,8 @@ def _label(found: tuple[str, ...], finding: str | None) -> int | list[int]:
 
 def _official(root: Path, names: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions for learning and for the official test, where it is listed."""
-    path = root / "test_list.txt"
+    table = table_of(root)
+    path = (root if table is None else table.parent) / "test_list.txt"
     if not path.is_file():
         return np.array([], dtype=np.int64), np.array([], dtype=np.int64)
     listed = set(path.read_text(encoding="utf-8").split())

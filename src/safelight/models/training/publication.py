@@ -17,6 +17,7 @@ from safelight.errors import CompileError
 from safelight.models.calibration import fit_temperature
 from safelight.models.datasets.dataset import About
 from safelight.models.measures import cross_entropy
+from safelight.models.model_folder import model_names
 from safelight.models.recorded_data import write_source
 from safelight.models.registry import TrainedModel, compile_model, load_model_folder
 from safelight.models.training import operating_point
@@ -89,6 +90,8 @@ def describe(
     material, about = run.material, run.dataset.about
     named, origin = run.config.model, run.dataset.origin
     name = named.name or f"{run.dataset.name.replace('_', '-')}-{run.chosen.candidate.name}"
+    if not named.name and name in model_names():
+        name += "-trained"  # a shipped model's name stands for its weights
     title = named.title or f"{about.title}, {' or '.join(about.classes[:3])}"[:120]
     observed = observed_ranges(student.network, _calibration_batches(run))
     graph = export_graph(student.network, widened(observed, RANGE_MARGIN))
