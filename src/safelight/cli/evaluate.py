@@ -18,6 +18,8 @@ from safelight.models.proportions import Estimate
 from safelight.models.registry import load_model
 from safelight.models.temperature import calibrate_folder
 
+_NO_AUC = "no AUC: a class, or all but it, has no example among them"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
@@ -117,7 +119,8 @@ def _command(arguments: argparse.Namespace) -> str:
 def _more(found: FullEvaluation) -> str:
     """The measures that the short table lacks."""
     clear = found.clear
-    rows = [("AUC", f"{_estimate(clear.auc)}, accuracy {_estimate(clear.accuracy)}")]
+    why = "" if clear.auc.value is not None else f" ({_NO_AUC})"
+    rows = [("AUC", f"{_estimate(clear.auc)}{why}, accuracy {_estimate(clear.accuracy)}")]
     if clear.kind == "binary":
         each = clear.classes[0]
         rows.append(
@@ -199,4 +202,5 @@ def table(found: Evaluation) -> str:
 
 def _scores(scores: Scores) -> str:
     area = "–" if scores.auc is None else f"{scores.auc:.4f}"
-    return f"accuracy {scores.accuracy:.4f}, AUC {area} over {scores.n}"
+    why = "" if scores.auc is not None else f" ({_NO_AUC})"
+    return f"accuracy {scores.accuracy:.4f}, AUC {area} over {scores.n}{why}"

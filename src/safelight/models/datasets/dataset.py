@@ -102,6 +102,14 @@ class Dataset:
         return replace(self, about=replace(self.about, **changes))  # type: ignore[arg-type]
 
 
+def absent_classes(dataset: Dataset, split: str) -> int:
+    """How many classes no label of a split names, or of several findings every label or none."""
+    labels = dataset.splits[split].labels
+    if dataset.about.task == "multi-label":
+        return int((labels.min(axis=0) == labels.max(axis=0)).sum())
+    return len(dataset.about.classes) - np.unique(labels).size
+
+
 def check_labels(dataset: Dataset) -> None:
     """Refuses what nothing can be learned or judged from.
 

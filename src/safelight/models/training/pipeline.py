@@ -121,6 +121,7 @@ def run_training(config: Config, output: Path, watch: Watch | None = None) -> Ru
     threads = config.training.threads or default_threads()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
+    watch.say(f"reading {Path(config.data.path).name or config.data.name}")
     dataset = open_dataset(config.data, watch)
     private = config.training.dp_epsilon > 0
     material = private_material(dataset) if private else material_of(dataset)

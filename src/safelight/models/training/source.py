@@ -13,7 +13,7 @@ from safelight.imaging import Image
 from safelight.imaging.steps import CenterCropSquare, Resize
 from safelight.models.data_source import opened
 from safelight.models.datasets import medmnist
-from safelight.models.datasets.dataset import Dataset, check_labels
+from safelight.models.datasets.dataset import Dataset, absent_classes, check_labels
 from safelight.models.datasets.leakage import leakage
 from safelight.models.datasets.origin import Selection, input_digests
 from safelight.models.datasets.split import Split, without_repeats_of
@@ -55,9 +55,10 @@ def open_dataset(config: DataConfig, watch: Watch) -> Dataset:
     )
     if not about.licence or not about.attribution:
         missing = [word for word in ("licence", "attribution") if not getattr(about, word)]
+        kept = "" if about.licence else ": the model stays here, it is not served to others"
         watch.say(
-            f"warning: {dataset.name!r} states no {' and no '.join(missing)}: the model stays "
-            f"here, it is not served to others (give --{' and --'.join(missing)} if you know)"
+            f"warning: {dataset.name!r} states no {' and no '.join(missing)}{kept} "
+            f"(give --{' and --'.join(missing)} if you know)"
         )
         about = replace(
             about,
@@ -66,6 +67,11 @@ def open_dataset(config: DataConfig, watch: Watch) -> Dataset:
         )
     dataset = replace(dataset, about=about)
     check_labels(dataset)
+    if absent := absent_classes(dataset, "test"):
+        watch.say(
+            f"warning: {absent} of {len(about.classes)} classes cannot be judged on the "
+            f"{len(dataset.test)} test labels: `safelight evaluate` will state no AUC"
+        )
     report = leakage(dataset)
     for warning in report.warnings:
         watch.say(f"warning: {warning}")

@@ -67,15 +67,21 @@ def first_that_compiles(
         CompileError: None does.
     """
     refused: list[str] = []
-    for candidate in found:
+    hints: list[str] = []
+    networks = list(found)
+    for place, candidate in enumerate(networks, start=1):
+        say(f"choosing a network: compiling {candidate.name!r} (seconds, a minute at worst)")
         try:
             compiled = compile_trial(candidate.architecture, normalisation, objective, max_n)
         except CompileError as exc:
             reason = f"network {candidate.name!r} does not fit: {exc.message}"
-            say(f"{reason}; a smaller one is tried")
+            say(reason + ("; a smaller one is tried" if place < len(networks) else ""))
             refused.append(reason)
+            hints.append(exc.hint)
             continue
         return Chosen(candidate, compiled.packing, tuple(refused))
+    if len(refused) == 1:
+        raise CompileError(refused[0], hint=hints[0])
     raise CompileError(
         "no network fits: " + "; ".join(refused),
         hint="reduce the images with size = … in the configuration, or allow a larger ring",

@@ -55,7 +55,11 @@ def flips_found_harmless(
     )  # fmt: skip
     torch.manual_seed(0)
     course = Course(Network(architecture), material, recipe, seed=0)
-    course.run()
+    course.run(
+        lambda epoch, epochs, loss, auc: watch.progress(
+            "do flips matter?", epoch, epochs, f"loss {loss:.4f}, validation AUC {auc:.4f}"
+        )
+    )
     labels = material.val_labels.numpy()
 
     def auc(axis: int | None) -> float:

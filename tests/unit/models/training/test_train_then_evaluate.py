@@ -79,6 +79,20 @@ def test_training_inputs_are_not_taken_for_test_inputs(tmp_path: Path) -> None:
         held_out(model, other)
 
 
+def test_test_labels_of_one_class_are_said_before_and_after(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, path = tmp_path / "out", write_npz(tmp_path / "any.npz", "binary")
+    content = dict(np.load(path))
+    np.savez(path, **{**content, "test_labels": content["test_labels"] * 0})
+    train(path, out)
+    said = capsys.readouterr().err
+    assert "1 of 2 classes cannot be judged on the 48 test labels" in said
+    assert main(["evaluate", str(out), "--encrypted", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("no AUC: a class, or all but it, has no example") == 3
+
+
 def test_wdbc_validates_on_the_patients_it_was_validated_on(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     out = tmp_path / "out"
