@@ -184,3 +184,16 @@ def test_the_whole_plan_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     seeds, data = str(tmp_path / "out"), str(tmp_path / "any.npz")
     main([str(folder), "--seeds-of", seeds, "--data", data])
     assert "accuracy over seeds" in (folder / "card.md").read_text()
+
+    from safelight.models.training import pneumonia_twins
+
+    material = pneumonia.material_of(plan, tmp_path / "any.npz", tmp_path / "t")
+    twins = [pneumonia_twins.train_twin(plan, material, seed, tmp_path) for seed in plan.seeds]
+    again = pneumonia_twins.train_twin(plan, material, 1, tmp_path)  # kept, not trained again
+    pairs = zip(twins[1].parameters(), again.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+    assert not list(again.quadratics())
+    pneumonia_twins.record(folder, twins, material.dataset.test)
+    result = json.loads((folder / "evaluation.json").read_text())
+    assert len(result["relu_twin"]["auc"]["values"]) == 2
+    assert "auc of the ReLU twin over seeds" in (folder / "card.md").read_text()

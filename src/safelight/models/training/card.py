@@ -86,9 +86,17 @@ def write_card(folder: Path, description: Mapping[str, Any], result: Mapping[str
         ("true / false positives", _counts(confusion, "positive")),
         ("true / false negatives", _counts(confusion, "negative")),
     ]
-    for key, spread in result.get("seeds", {}).items():
-        values = ", ".join(f"{value:.4f}" for value in spread["values"])
-        rows.append((f"{key} over seeds", f"{spread['mean']:.4f} ± {spread['std']:.4f} ({values})"))
+    for key, whose in (("seeds", ""), ("relu_twin", "of the ReLU twin ")):
+        for measure, spread in result.get(key, {}).items():
+            values = ", ".join(f"{value:.4f}" for value in spread["values"])
+            text = f"{spread['mean']:.4f} ± {spread['std']:.4f} ({values})"
+            rows.append((f"{measure} {whose}over seeds", text))
+    twin = (
+        " ReLU twin: the same network with ReLU, from the same teacher, lessons and seeds; it "
+        "cannot run encrypted."
+        if "relu_twin" in result
+        else ""
+    )
     positive = description["outputs"]["positive"]
     lines = [
         f"# {description['name']}",
@@ -108,7 +116,7 @@ def write_card(folder: Path, description: Mapping[str, Any], result: Mapping[str
         "",
         "## Results on the official test split, in the clear",
         f"Finding: {positive}; a probability of {description['outputs']['threshold']} or more. "
-        "In brackets a 95 % interval from a stratified bootstrap.",
+        f"In brackets a 95 % interval from a stratified bootstrap.{twin}",
         "",
         "| measure | value |",
         "| --- | --- |",

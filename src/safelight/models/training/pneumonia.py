@@ -24,6 +24,7 @@ from torch import Tensor
 
 from safelight.models import metrics
 from safelight.models.datasets import medmnist
+from safelight.models.datasets.dataset import Dataset
 from safelight.models.datasets.split import Split, without_repeats_of
 from safelight.models.training.architectures import Architecture, Network
 from safelight.models.training.export import (
@@ -114,6 +115,48 @@ def train_model(plan: Plan, data: Path, out: Path, teacher_folder: Path) -> Path
         out: Gets ``seed-<n>/`` for each seed and ``<name>/`` for the selected one.
         teacher_folder: Members found there are used; others are trained and kept there.
     """
+    material = material_of(plan, data, teacher_folder)
+    images, val = material.images, material.dataset.val
+    candidates = []
+    for seed in plan.seeds:
+        torch.manual_seed(seed)
+        network = fit(
+            Network(plan.architecture),
+            lambda _: material.lessons,
+            mean=MEAN,
+            std=STD,
+            recipe=plan.recipe,
+            seed=seed,
+            progress=epoch_bar(f"seed {seed}"),
+        )
+        candidates.append(judge(network, seed, val, mean=MEAN, std=STD))
+    best = min(candidates, key=lambda candidate: candidate.selection_loss)
+    for candidate in candidates:
+        description, weights = _describe(plan, candidate, candidates, images, val)
+        write_model(out / f"seed-{candidate.seed}", description, weights)
+        if candidate is best:
+            write_model(out / plan.name, description, weights)
+    say(f"selected seed {best.seed}; now run safelight.models.training.evaluate")
+    return out / plan.name
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the students of a plan, and their twins, learn from.
+
+    Args:
+        dataset: PneumoniaMNIST.
+        images: Its training images without those that are also in validation, 0 … 1.
+        lessons: These images, changed, with the teacher's answers.
+    """
+
+    dataset: Dataset
+    images: Tensor
+    lessons: Lessons
+
+
+def material_of(plan: Plan, data: Path, teacher_folder: Path) -> Material:
+    """Reads the data, trains the teacher where it is not kept, and draws the lessons."""
     dataset = medmnist.load(data)
     train, repeated = without_repeats_of(dataset.train, dataset.val)
     say(f"{len(train)} training images ({repeated} also in validation left out)")
@@ -121,27 +164,7 @@ def train_model(plan: Plan, data: Path, out: Path, teacher_folder: Path) -> Path
     teacher = _teacher(plan, images, labels, teacher_folder)
     lessons = _lessons(plan.recipe, images, labels, plan.recipe.passes, LESSON_SEED, teacher)
     say(f"{plan.recipe.passes} passes of lessons answered by {len(plan.teacher_seeds)} teachers")
-    candidates = []
-    for seed in plan.seeds:
-        torch.manual_seed(seed)
-        network = fit(
-            Network(plan.architecture),
-            lambda epoch: lessons,
-            mean=MEAN,
-            std=STD,
-            recipe=plan.recipe,
-            seed=seed,
-            progress=epoch_bar(f"seed {seed}"),
-        )
-        candidates.append(judge(network, seed, dataset.val, mean=MEAN, std=STD))
-    best = min(candidates, key=lambda candidate: candidate.selection_loss)
-    for candidate in candidates:
-        description, weights = _describe(plan, candidate, candidates, images, dataset.val)
-        write_model(out / f"seed-{candidate.seed}", description, weights)
-        if candidate is best:
-            write_model(out / plan.name, description, weights)
-    say(f"selected seed {best.seed}; now run safelight.models.training.evaluate")
-    return out / plan.name
+    return Material(dataset, images, lessons)
 
 
 def _lessons(
