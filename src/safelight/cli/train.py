@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--minutes", type=float, help="time for all of it, compilation included (default 10)"
     )
-    parser.add_argument("--epochs", type=int, help="of each student, whatever the time")
+    parser.add_argument("--epochs", type=int, help="of each student, however long they take")
     parser.add_argument("--seeds", type=int, nargs="+", metavar="SEED", help="one student each")
     parser.add_argument("--network", help="auto, wide, medium, small, fast, mlp, logistic, …")
     parser.add_argument("--threads", type=int, help="of PyTorch (default: all cores, at most 8)")

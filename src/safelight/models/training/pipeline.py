@@ -14,7 +14,6 @@ The test split is only compared with the others for repeats; `safelight evaluate
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,13 @@ from safelight.models.training.config import Config, NetworkConfig, TrainingConf
 from safelight.models.training.course import Course, Material, Progress, predict
 from safelight.models.training.objective import Objective
 from safelight.models.training.pixels import Normalisation, pixels
-from safelight.models.training.plan import Plan, default_threads, make_plan, make_teacher
+from safelight.models.training.plan import (
+    Plan,
+    default_threads,
+    make_plan,
+    make_teacher,
+    total_seconds,
+)
 from safelight.models.training.private_course import Budget, PrivateCourse, budget_of
 from safelight.models.training.private_plan import (
     make_private_plan,
@@ -139,7 +144,7 @@ def run_training(config: Config, output: Path, watch: Watch | None = None) -> Ru
     )
     compile_s = time.monotonic() - compile_start
     watch.say(f"network {chosen.candidate.name!r} compiles ({compile_s:.0f} s)")
-    total = config.training.minutes * 60 if config.training.minutes > 0 else float("inf")
+    total = total_seconds(config.training)
     left = total - (time.monotonic() - start) - COMPILING_AGAIN * compile_s
     make = make_private_plan if private else make_plan
     plan = folder.plan(
@@ -242,7 +247,7 @@ def _teachers(
             checkpoint=folder.checkpoint(f"teacher-{seed}"),
         )
         what = f"teacher {number} of {len(plan.teacher_seeds)}"
-        course.run(_epochs(watch, what), seconds=plan.teacher_seconds)
+        _ran(course, watch, what, plan.teacher_seconds)
         members.append(course.average.eval())
     return members or None
 
@@ -271,7 +276,7 @@ def _student(
         teacher=answer if teachers else None,
         checkpoint=folder.checkpoint(f"seed-{seed}"),
     )
-    progress = course.run(_epochs(watch, f"seed {seed}"), seconds=plan.student_seconds)
+    progress = _ran(course, watch, f"seed {seed}", plan.student_seconds)
     return judged(course, progress, seed, plan, material, watch)
 
 
@@ -330,17 +335,25 @@ def train_private(
         Network(architecture), material, plan.recipe, seed=seed, budget=budget,
         checkpoint=folder.checkpoint(f"seed-{seed}"),
     )  # fmt: skip
-    progress = course.run(_epochs(watch, f"private, seed {seed}"), seconds=plan.student_seconds)
+    progress = _ran(course, watch, f"private, seed {seed}", plan.student_seconds)
     spent = Budget(course.epsilon_spent, budget.delta)
     watch.say(f"differential privacy: ε = {spent.epsilon:.2f}, δ = {spent.delta:.1e}")
     return judged(course, progress, seed, plan, material, watch), spent
 
 
-def _epochs(watch: Watch, what: str) -> Callable[[int, int, float, float], None]:
+def _ran(course: Course, watch: Watch, what: str, seconds: float) -> Progress:
+    """Trained to the end; it is said where the clock ended it before the planned epochs."""
+
     def told(epoch: int, epochs: int, loss: float, auc: float) -> None:
         watch.progress(what, epoch, epochs, f"loss {loss:.4f}, validation AUC {auc:.4f}")
 
-    return told
+    progress = course.run(told, seconds=seconds)
+    if progress.epochs < course.recipe.epochs:
+        watch.say(
+            f"{what}: {progress.epochs} epochs, not the {course.recipe.epochs} planned: "
+            "they took longer than measured at the start"
+        )
+    return progress
 
 
 def _described(dataset: Dataset) -> str:

@@ -1,11 +1,13 @@
 """How the time is spent: epochs, seeds and teachers from the measured time of a step.
 
-The plan is made once and written down; a run that is continued uses it as it stands, so that it
-ends as it would have ended.
+Where the person fixed the epochs no clock decides anything, and the same plan comes out on every
+machine. The plan is made once and written down; a run that is continued uses it as it stands, so
+that it ends as it would have ended.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +29,11 @@ MOST_STEPS = 9000
 """Of one student: beyond it validation hardly moves on sets of thousands of images."""
 MOST_EPOCHS = 400
 LEAST_EPOCHS = 4
+"""Of a student under a clock, and of a teacher that is worth having."""
+TEACHER_EPOCHS = 0.4
+"""Of a student's epochs: a residual ReLU network gets as far in fewer."""
+SEEDS = (0, 1, 2)
+"""Students where time is no object; under a clock as many of them as get enough steps."""
 _LEAST_STEPS_A_SEED = 4500
 _MEASURED_STEPS = 6
 _SPARE = 0.92  # of the time: evaluations, copies of weights, a busy machine
@@ -80,6 +87,11 @@ def default_threads() -> int:
     return min(8, allowed or 1)
 
 
+def total_seconds(config: TrainingConfig) -> float:
+    """For all of a run; infinite where the epochs are fixed: then no clock decides anything."""
+    return config.minutes * 60 if config.minutes > 0 and not config.epochs else math.inf
+
+
 def make_plan(
     architecture: Architecture,
     material: Material,
@@ -92,9 +104,10 @@ def make_plan(
     Args:
         architecture: Of the student.
         material: Data and task.
-        config: What the person has fixed.
+        config: What the person has fixed. With ``epochs`` nothing is measured: a teacher has
+            `TEACHER_EPOCHS` of them, and there is none where these are fewer than `LEAST_EPOCHS`.
         augmentation: Changes to images.
-        seconds: What is left for training; infinite without a limit.
+        seconds: What is left for training where ``epochs`` are not fixed.
     """
     count = len(material.images)
     large = count > DISTILLED_UP_TO
@@ -111,16 +124,17 @@ def make_plan(
     teachers = config.teachers if config.teachers >= 0 else (0 if large else 2)
     if material.images.dim() != 4 or not architecture.hidden:
         teachers = 0
+    if config.epochs:
+        return _plan_of_epochs(base, config, teachers, steps)
     student_s = seconds_per_step(Network(architecture), material, base)
-    teacher_recipe = replace(base, learning_rate=3e-3, range_penalty=0.0)
     teacher_share = 0.0
     teacher_epochs = config.teacher_epochs
     if teachers:
         teacher = make_teacher(material)
-        teacher_s = seconds_per_step(teacher, material, teacher_recipe)
+        teacher_s = seconds_per_step(teacher, material, _taught(base))
         student_s += teachers * _answer_seconds(teacher, material, base)
         affordable = TEACHER_SHARE * seconds * _SPARE / (teachers * steps * teacher_s)
-        wanted = _epochs(MOST_STEPS * 0.4, steps)
+        wanted = _epochs(MOST_STEPS * TEACHER_EPOCHS, steps)
         teacher_epochs = teacher_epochs or max(2, int(min(wanted, affordable)))
         if teacher_epochs < LEAST_EPOCHS and config.teachers < 0:
             teachers, teacher_epochs = 0, 0
@@ -128,30 +142,56 @@ def make_plan(
             teacher_share = min(teachers * teacher_epochs * steps * teacher_s, seconds)
     left = (seconds - teacher_share) * _SPARE
     seeds = config.seeds or _seeds(left, student_s, steps)
-    wanted = config.epochs or _epochs(MOST_STEPS, steps)
+    wanted = _epochs(MOST_STEPS, steps)
     affordable = left / len(seeds) / (steps * student_s)
     images_per_epoch = 0
-    if affordable < LEAST_EPOCHS and not config.epochs:
+    if affordable < LEAST_EPOCHS:
         # epochs of a part of the images, so that there is something to judge and to continue
         images_per_epoch = max(batch, int(count * affordable / LEAST_EPOCHS))
         affordable = LEAST_EPOCHS
-    epochs = wanted if config.epochs else max(1, int(min(wanted, affordable)))
-    total = epochs * steps
+    epochs = max(1, int(min(wanted, affordable)))
     return Plan(
-        recipe=replace(
-            base, epochs=epochs, images_per_epoch=images_per_epoch,
-            average_decay=_average_decay(total),
-        ),
+        recipe=replace(_lasting(base, epochs, steps), images_per_epoch=images_per_epoch),
         seeds=tuple(seeds),
-        teacher_recipe=replace(
-            teacher_recipe, epochs=max(teacher_epochs, 1),
-            average_decay=_average_decay(max(teacher_epochs, 1) * steps),
-        ),
-        teacher_seeds=tuple(100 + k for k in range(teachers)),
+        teacher_recipe=_lasting(_taught(base), max(teacher_epochs, 1), steps),
+        teacher_seeds=_teacher_seeds(teachers),
         student_seconds=left / len(seeds),
         teacher_seconds=teacher_share / max(teachers, 1),
         threads=torch.get_num_threads(),
-    )  # fmt: skip
+    )
+
+
+def _plan_of_epochs(base: Recipe, config: TrainingConfig, teachers: int, steps: int) -> Plan:
+    """Without a clock."""
+    teacher_epochs = config.teacher_epochs
+    if teachers and not teacher_epochs:
+        most = _epochs(MOST_STEPS * TEACHER_EPOCHS, steps)
+        teacher_epochs = max(1, min(most, round(TEACHER_EPOCHS * config.epochs)))
+        if teacher_epochs < LEAST_EPOCHS and config.teachers < 0:
+            teachers, teacher_epochs = 0, 0
+    return Plan(
+        recipe=_lasting(base, config.epochs, steps),
+        seeds=config.seeds or SEEDS,
+        teacher_recipe=_lasting(_taught(base), max(teacher_epochs, 1), steps),
+        teacher_seeds=_teacher_seeds(teachers),
+        student_seconds=math.inf,
+        teacher_seconds=math.inf,
+        threads=torch.get_num_threads(),
+    )
+
+
+def _lasting(recipe: Recipe, epochs: int, steps: int) -> Recipe:
+    """The same over so many epochs of so many steps."""
+    return replace(recipe, epochs=epochs, average_decay=_average_decay(epochs * steps))
+
+
+def _teacher_seeds(count: int) -> tuple[int, ...]:
+    return tuple(100 + k for k in range(count))
+
+
+def _taught(base: Recipe) -> Recipe:
+    """A teacher's, whose activations need no range."""
+    return replace(base, learning_rate=3e-3, range_penalty=0.0)
 
 
 def make_teacher(material: Material) -> Teacher:
@@ -190,7 +230,7 @@ def _seeds(seconds: float, step_seconds: float, steps: int) -> tuple[int, ...]:
     affordable = seconds / step_seconds if step_seconds else float("inf")
     enough = min(_LEAST_STEPS_A_SEED * 1.0, steps * 60.0)
     count = 3 if affordable >= 3 * enough else 2 if affordable >= 2 * enough else 1
-    return tuple(range(count if steps * LEAST_EPOCHS * count <= affordable else 1))
+    return SEEDS[: count if steps * LEAST_EPOCHS * count <= affordable else 1]
 
 
 def _epochs(most_steps: float, steps: int) -> int:

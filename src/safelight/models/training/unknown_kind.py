@@ -19,6 +19,7 @@ SHARE = 0.05
 HARMLESS = 0.015
 """Loss of validation AUC up to which a flip is taken for harmless."""
 _MOST_STEPS = 600
+_LEAST_STEPS = 50
 
 
 def flips_found_harmless(
@@ -31,7 +32,8 @@ def flips_found_harmless(
     Args:
         augmentation: To add flips to.
         material: Data and task.
-        seconds: For the whole run, of which `SHARE` is used.
+        seconds: For the whole run, of which `SHARE` is used; infinite for `_MOST_STEPS` steps,
+            which no clock decides.
         watch: Told of the verdict.
     """
     shape = tuple(material.images.shape[1:])
@@ -43,10 +45,10 @@ def flips_found_harmless(
     torch.manual_seed(0)
     still = with_flips(augmentation, sideways=False, upside_down=False)
     recipe = Recipe(epochs=1, batch_size=64, mixup=0.0, augmentation=still)
-    step_s = seconds_per_step(Network(architecture), material, recipe)
     steps = _MOST_STEPS
     if math.isfinite(seconds):
-        steps = int(max(50, min(_MOST_STEPS, SHARE * seconds / step_s)))
+        step_s = seconds_per_step(Network(architecture), material, recipe)
+        steps = int(max(_LEAST_STEPS, min(_MOST_STEPS, SHARE * seconds / step_s)))
     each = steps_per_epoch(recipe, len(material.images))
     epochs = max(1, round(steps / each))
     recipe = Recipe(
