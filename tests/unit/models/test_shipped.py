@@ -19,6 +19,7 @@ from safelight.models import metrics
 from safelight.models.datasets import medmnist, wdbc
 from safelight.models.held_out import held_out
 from safelight.models.registry import SHIPPED, load_model, model_names
+from safelight.models.training.cxr_pneumonia_28_map import make_map_model
 
 MODELS = (
     "cxr-pneumonia-28",
@@ -55,6 +56,15 @@ def test_complete_and_small(name: str) -> None:
     Preprocessing.from_json(model.description["preprocessing"])
     for low, high in model.graph.ranges.values():
         assert -32 < low < high < 32
+
+
+def test_the_model_with_a_map_is_what_its_command_makes(tmp_path: Path) -> None:
+    made = make_map_model(SHIPPED / "cxr-pneumonia-28", tmp_path)
+    for name in ("model.json", "weights.npz", "evaluation.json", "card.md"):
+        assert (made / name).read_bytes() == (SHIPPED / made.name / name).read_bytes()
+    command = load_model(made.name).description["training"]["command"]
+    assert "cxr_pneumonia_28_map" in command
+    assert command in load_model(made.name).card
 
 
 @pytest.mark.parametrize("name", MODELS)
