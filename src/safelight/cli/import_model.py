@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from safelight.cli.console import RESEARCH_ONLY, print_json, watcher
 from safelight.errors import InputError
+from safelight.models.model_name import name_from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         imported = compile_model(
             model,
             calibration,
-            name=arguments.name or _name_of(output),
+            name=arguments.name or name_from(output.resolve().name, otherwise="imported"),
             title=arguments.title,
             classes=tuple(part.strip() for part in arguments.classes.split(",") if part.strip()),
             positive=arguments.positive,
@@ -133,10 +133,6 @@ def _backbone(
             hint="give --backbone-weights FILE and --input-shape 1,224,224",
         )
     return monai_backbone(given, input_shape=shape, weights=arguments.backbone_weights), given
-
-
-def _name_of(folder: Path) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "imported"
 
 
 def _steps(path: Path) -> dict[str, Any]:

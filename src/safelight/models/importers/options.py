@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from safelight.errors import InputError
 from safelight.imaging import Preprocessing
 from safelight.models.importers.replacement import MARGIN
-
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+from safelight.models.model_name import check_name
 
 
 @dataclass(frozen=True)
@@ -64,11 +62,7 @@ class ImportOptions:
         Raises:
             InputError: A name, degree, margin, threshold or licence that cannot be.
         """
-        if not NAME.fullmatch(self.name):
-            raise InputError(
-                f"{self.name!r} cannot be the name of a model",
-                hint="use up to 64 lower-case letters, digits and hyphens",
-            )
+        check_name(self.name)
         if not 2 <= self.degree <= 7:
             raise InputError(
                 f"polynomials of degree {self.degree}",

@@ -18,6 +18,7 @@ from safelight.models.calibration import fit_temperature
 from safelight.models.datasets.dataset import About
 from safelight.models.measures import cross_entropy
 from safelight.models.model_folder import model_names
+from safelight.models.model_name import name_from
 from safelight.models.recorded_data import write_source
 from safelight.models.registry import TrainedModel, compile_model, load_model_folder
 from safelight.models.training import operating_point
@@ -89,9 +90,10 @@ def describe(
     """``model.json`` and the weights of one student."""
     material, about = run.material, run.dataset.about
     named, origin = run.config.model, run.dataset.origin
-    name = named.name or f"{run.dataset.name.replace('_', '-')}-{run.chosen.candidate.name}"
-    if not named.name and name in model_names():
-        name += "-trained"  # a shipped model's name stands for its weights
+    parts = (run.dataset.name, run.chosen.candidate.name)
+    name = named.name or name_from(*parts, otherwise="model")
+    if not named.name and name in model_names():  # which stands for the shipped weights
+        name = name_from(*parts, "trained", otherwise="model")
     title = named.title or f"{about.title}, {' or '.join(about.classes[:3])}"[:120]
     observed = observed_ranges(student.network, _calibration_batches(run))
     graph = export_graph(student.network, widened(observed, RANGE_MARGIN))
