@@ -15,7 +15,7 @@ from safelight.circuit.im2col import patched
 from safelight.circuit.lowering import Lowered, lower
 from safelight.circuit.normal_form import DEFAULT_INPUT_BOUND, NormalForm, normal_form
 from safelight.circuit.normalise import normalised
-from safelight.circuit.packing import Packing, check_sizes, positions, search_packing
+from safelight.circuit.packing import Packing, Watch, check_sizes, positions, search_packing
 from safelight.circuit.program import Program
 from safelight.circuit.scales import ScalePlan, plan_scales
 from safelight.circuit.signature import Outputs, Signature, slot_runs
@@ -74,8 +74,9 @@ def compile_graph(
     records: int | None = 1,
     packing: Packing | None = None,
     input_bound: float = DEFAULT_INPUT_BOUND,
+    watch: Watch = lambda *_: None,
 ) -> Compiled:
-    """Compiles a model.
+    """Compiles a model; what does not fit is refused before the search for a packing.
 
     Args:
         graph: The model.
@@ -83,6 +84,7 @@ def compile_graph(
         records: Inputs that share a ciphertext, a power of two; None for as many as fit.
         packing: A recorded choice; searched for if None.
         input_bound: Largest magnitude of a preprocessed input element.
+        watch: Of the search, which takes most of the time: (operations placed, in all).
 
     Raises:
         CompileError: The model does not fit, with the layer's name.
@@ -90,8 +92,7 @@ def compile_graph(
     if meaning.class_activation_map:
         graph, map_shape = with_class_activation_map(graph)
         meaning = replace(meaning, outputs=replace(meaning.outputs, map_shape=map_shape))
-    form = normalised(normal_form(graph, input_bound))
-    plan = _plan_for_size(form)
+    form, plan = planned(graph, input_bound)
     slots = plan.parameters.slots
     if packing is not None:
         wanted = packing.records
@@ -103,7 +104,7 @@ def compile_graph(
         form = normalised(normal_form(patches.graph, input_bound))
     check_sizes(form, ring, slots)
     if packing is None:
-        packing = search_packing(form, slots, wanted, op_levels(form, plan))
+        packing = search_packing(form, slots, wanted, op_levels(form, plan), watch)
         packing = replace(packing, patches=patches is not None)
     lowered = lower(graph.name, form, plan, packing)
     requirements = key_requirements(lowered.program)
@@ -112,8 +113,13 @@ def compile_graph(
     return Compiled(lowered.program, requirements, signature, form, plan, packing)
 
 
-def _plan_for_size(form: NormalForm) -> ScalePlan:
-    """The first ring whose modulus and slots both have room."""
+def planned(graph: Graph, input_bound: float = DEFAULT_INPUT_BOUND) -> tuple[NormalForm, ScalePlan]:
+    """The operations, and the first ring whose modulus and slots both have room for them.
+
+    Raises:
+        CompileError: No ring has.
+    """
+    form = normalised(normal_form(graph, input_bound))
     rings = tuple(MAX_LOG2_QP)
     while True:
         plan = plan_scales(form, rings)
@@ -124,7 +130,7 @@ def _plan_for_size(form: NormalForm) -> ScalePlan:
             if not rings:
                 raise
             continue
-        return plan
+        return form, plan
 
 
 def _most_records(form: NormalForm, slots: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ from safelight.circuit.normal_form import AffineOp, NormalForm, ProductOp
 from safelight.circuit.sparse import IntArray, SparseMatrix
 from safelight.errors import CompileError, SlotCountError
 
+Watch = Callable[[float, float], None]
 BEAM = 10
 COPY_COUNTS = (2, 4, 8)
 _REFINED = 8  # how many placements of an operation are tried with copies
@@ -119,7 +120,13 @@ class _State:
     cost: float
 
 
-def search_packing(form: NormalForm, slots: int, records: int, levels: Sequence[int]) -> Packing:
+def search_packing(
+    form: NormalForm,
+    slots: int,
+    records: int,
+    levels: Sequence[int],
+    watch: Watch = lambda *_: None,
+) -> Packing:
     """The cheapest packing found.
 
     Args:
@@ -127,6 +134,7 @@ def search_packing(form: NormalForm, slots: int, records: int, levels: Sequence[
         slots: Slots of a ciphertext.
         records: How many records share it, a power of two.
         levels: Level at which each operation runs.
+        watch: Called with (operations placed, operations in all).
 
     Raises:
         SlotCountError: A value has more elements than the ring positions.
@@ -144,6 +152,7 @@ def search_packing(form: NormalForm, slots: int, records: int, levels: Sequence[
         states = _distinct(following)[:BEAM]
         if not states:
             raise SlotCountError(f"operation {op.name!r} finds no place in {ring} positions")
+        watch(index + 1, len(form.ops))
     _distance_cache.clear()
     return states[0].packing
 

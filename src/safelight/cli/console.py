@@ -28,6 +28,7 @@ _LABELS = {
     "start": "starting the service",
     "public": "running the public part",
     "replace": "fitting polynomials",
+    "packing": "placing values in slots",
     "fine-tune": "fine-tuning",
     "baseline": "training a baseline, epochs",
     "audit": "checking entries",

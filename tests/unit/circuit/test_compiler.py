@@ -1,0 +1,58 @@
+"""What does not fit is refused before the search for a packing, which takes most of the time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from safelight.circuit.compiler import ModelMeaning, compile_graph
+from safelight.circuit.graph import Graph, Layer
+from safelight.circuit.outputs import Outputs
+from safelight.errors import DepthError, SlotCountError
+
+MEANING = ModelMeaning("1", "a chain", {}, Outputs(("no", "yes"), "sigmoid", "yes", 0.5))
+
+
+def chain(squares: int, features: int = 4) -> Graph:
+    """A dense layer and a square, again and again."""
+    layers: list[Layer] = []
+    ranges: dict[str, tuple[float, float]] = {}
+    last = "input"
+    for index in range(squares):
+        weight = np.eye(features) + 0.1
+        layers.append(Layer(f"dense{index}", "dense", (last,), {"weight": weight}))
+        last = f"square{index}"
+        square = {"coefficients": np.array([0.0, 0.5, 1.0])}
+        layers.append(Layer(last, "polynomial", (f"dense{index}",), square))
+        ranges |= {f"dense{index}": (-1.0, 1.0), last: (-1.0, 1.0)}
+    layers.append(Layer("head", "dense", (last,), {"weight": np.ones((1, features))}))
+    return Graph("chain", (features,), tuple(layers), {**ranges, "head": (-4.0, 4.0)})
+
+
+def refuse(*_: object) -> None:
+    raise AssertionError("nothing is searched for")
+
+
+def test_too_deep_is_refused_before_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("safelight.circuit.compiler.search_packing", refuse)
+    with pytest.raises(DepthError, match="20 products in a row do not fit N = 32768"):
+        compile_graph(chain(20), MEANING, input_bound=1.0)
+
+
+def test_too_wide_is_refused_before_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("safelight.circuit.compiler.search_packing", refuse)
+    wide = Layer("wide", "conv2d", ("input",), {"weight": np.ones((20, 1, 1, 1))})
+    square = Layer("square", "polynomial", ("wide",), {"coefficients": np.array([0.0, 0.5, 1.0])})
+    layers = (wide, square, Layer("mean", "average_pool", ("square",), sizes={"kernel": (32, 32)}))
+    graph = Graph("wide", (1, 32, 32), layers, {"wide": (-1.0, 1.0), "square": (-1.0, 1.0)})
+    with pytest.raises(SlotCountError, match="20480 elements, more than the 16384"):
+        compile_graph(graph, MEANING, input_bound=1.0)
+
+
+def test_the_search_says_how_far_it_is() -> None:
+    told: list[tuple[float, float]] = []
+    compiled = compile_graph(
+        chain(2), MEANING, input_bound=1.0, watch=lambda *done: told.append(done)
+    )
+    count = len(compiled.form.ops)
+    assert told == [(done, count) for done in range(1, count + 1)]
