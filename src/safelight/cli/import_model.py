@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--backbone-weights", type=Path, metavar="FILE", help="state dictionary for a MONAI name")
     add("--input-shape", metavar="C,H,W", help="of one input, where the source leaves it open")
     add("--map", action="store_true", help="answer with a class-activation map")
-    add("--licence", default="", help="of the model, for its card")
+    add("--licence", default="", help="of model and data; without one: for this machine only")
     add("--attribution", default="", help="of the model and its data, for its card")
     add(
         "--unsafe-pickle",

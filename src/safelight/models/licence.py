@@ -8,7 +8,7 @@ from safelight.errors import UnknownModelError
 from safelight.models.model_folder import model_folder
 
 UNSTATED_LICENCE = "not stated by the data's owner; not to be passed on"
-"""Of a data set that states none; `safelight train` writes it into model and card."""
+"""Where none is known: `safelight train` and `safelight import` write it into model and card."""
 UNSTATED_ATTRIBUTION = "Owner not stated"
 
 
@@ -21,6 +21,7 @@ def may_be_passed_on(name: str) -> bool:
     try:
         text = (model_folder(name) / "model.json").read_text(encoding="utf-8")
         data = json.loads(text).get("data", {})
-        return not isinstance(data, dict) or data.get("licence") != UNSTATED_LICENCE
+        # the empty text is that of models imported before every model had a card
+        return not isinstance(data, dict) or data.get("licence") not in ("", UNSTATED_LICENCE)
     except (UnknownModelError, OSError, ValueError, AttributeError):
         return True  # absent or damaged: whoever loads it says so

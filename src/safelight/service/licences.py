@@ -20,5 +20,5 @@ def check_licences(settings: Settings) -> None:
         raise InputError(
             f"{len(kept)} of the models learned from data whose owner states no licence; they are "
             "not served beyond this machine",
-            hint="train again with --licence and --attribution, or serve on 127.0.0.1",
+            hint="train or import again with --licence and --attribution, or serve on 127.0.0.1",
         )

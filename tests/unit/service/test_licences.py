@@ -22,6 +22,7 @@ def folder(path: Path, licence: object) -> Path:
 def test_served_beyond_this_machine_only_with_a_licence(tmp_path: Path) -> None:
     unstated = folder(tmp_path / "a", UNSTATED_LICENCE)
     free = folder(tmp_path / "b", "CC0")
+    assert not may_be_passed_on(str(folder(tmp_path / "older", "")))
     models = (str(unstated), str(free), "wdbc-logistic")
     check_licences(Settings(tmp_path, models=models))
     outside = {"host": "10.0.0.1", "insecure_http": True}

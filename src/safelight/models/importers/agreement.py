@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.circuit.graph import FloatArray
+from safelight.circuit.outputs import Outputs
 from safelight.circuit.signature import Signature
 from safelight.models.importers.imported_model import Agreement
 
@@ -18,17 +19,19 @@ def agreement_of(
     *,
     held_out: bool,
 ) -> Agreement:
-    """Compares logits ``[records, outputs]``, and decisions at the operating point."""
+    """Compares logits ``[records, outputs]``, and decisions at the operating point.
+
+    Args:
+        original: Of the source.
+        replaced: Of the encrypted model.
+        signature: Of the encrypted model.
+        labels: Class of each record, where `useless_labels` has nothing against them.
+        held_out: Whether no fit has seen the records.
+    """
     before, after = signature.probabilities(original), signature.probabilities(replaced)
     decided, decided_after = _decisions(signature, before), _decisions(signature, after)
     accuracy = None
-    if (
-        labels is not None
-        and decided.ndim == 1
-        and labels.size
-        and labels.min() >= 0
-        and labels.max() < before.shape[1]
-    ):
+    if labels is not None and decided.ndim == 1:
         accuracy = (
             float(np.mean(decided == labels)),
             float(np.mean(decided_after == labels)),
@@ -44,8 +47,21 @@ def agreement_of(
     )
 
 
-def _are_classes(labels: NDArray[np.int64], count: int) -> bool:
-    return bool(labels.size and labels.min() >= 0 and labels.max() < count)
+def useless_labels(labels: NDArray[np.int64], outputs: Outputs) -> str:
+    """Why no accuracy can be told from calibration labels; empty where it can."""
+    if outputs.kind == "multilabel":
+        return "The labels are one a record, the findings several: no accuracy is given."
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= len(outputs.classes):
+        return (
+            f"Labels from {low} to {high} for {len(outputs.classes)} classes: no accuracy is given."
+        )
+    if low == high:
+        return (
+            f"All {labels.size} calibration labels are {outputs.classes[low]!r}: no accuracy is "
+            "given, and records of other classes may leave the ranges."
+        )
+    return ""
 
 
 def _decisions(signature: Signature, probabilities: FloatArray) -> NDArray[np.int64]:

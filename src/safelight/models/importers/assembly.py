@@ -68,7 +68,7 @@ class Assembly:
     ) -> str:
         """Two-dimensional; ``pads`` are top, left, bottom, right."""
         if weight.ndim != 4 or len(self.shape(source)) != 3:
-            raise origin.refused("is not two-dimensional", kind="layout")
+            raise origin.refused("is not two-dimensional", topic="layout")
         weight = spread(ungrouped(weight, groups), dilation)
         weight, padding = symmetric(weight, pads)
         arrays = {"weight": weight} | ({} if bias is None else {"bias": bias})
@@ -82,7 +82,7 @@ class Assembly:
         if len(self.shape(source)) != 1 or weight.ndim != 2:
             raise origin.refused(
                 f"is a matrix on an input {list(self.shape(source))}, which is not flat",
-                kind="layout",
+                topic="layout",
             )
         arrays = {"weight": weight} | ({} if bias is None else {"bias": bias})
         return self._add(origin, "dense", (source,), arrays)
@@ -136,7 +136,7 @@ class Assembly:
         if any(pads) and not padding_counts:
             raise origin.refused(
                 "leaves padding out of its averages (count_include_pad is off)",
-                kind="pooling",
+                topic="pooling",
             )
         if pads[0] == pads[2] and pads[1] == pads[3]:
             sizes = {"kernel": _pair(kernel), "stride": _pair(stride)}
@@ -152,12 +152,12 @@ class Assembly:
         """Average pooling to an output size that divides the input's."""
         shape = self.shape(source)
         if len(shape) != 3:
-            raise origin.refused("is not two-dimensional", kind="layout")
+            raise origin.refused("is not two-dimensional", topic="layout")
         if shape[1] % output[0] or shape[2] % output[1]:
             raise origin.refused(
                 f"averages {shape[1]} × {shape[2]} to {output[0]} × {output[1]}, which does not "
                 "divide it",
-                kind="pooling",
+                topic="pooling",
             )
         kernel = (shape[1] // output[0], shape[2] // output[1])
         return self.average_pool(origin, source, kernel=kernel, stride=kernel)
@@ -193,7 +193,7 @@ class Assembly:
         """Of two values of the same shape."""
         if self.shape(left) != self.shape(right):
             raise origin.refused(
-                f"adds {list(self.shape(left))} and {list(self.shape(right))}", kind="layout"
+                f"adds {list(self.shape(left))} and {list(self.shape(right))}", topic="layout"
             )
         return self._add(origin, "add", (left, right), {})
 
@@ -245,13 +245,13 @@ class Assembly:
     ) -> None:
         shape = self.shape(source)
         if len(shape) != 3 or len(kernel) != 2:
-            raise origin.refused("is not two-dimensional", kind="layout")
+            raise origin.refused("is not two-dimensional", topic="layout")
         rests = [
             (shape[1 + axis] + pads[axis] + pads[axis + 2] - kernel[axis]) % stride[axis]
             for axis in (0, 1)
         ]
         if ceil and any(rests):
-            raise origin.refused("pools windows that are not full (ceil_mode)", kind="pooling")
+            raise origin.refused("pools windows that are not full (ceil_mode)", topic="pooling")
 
 
 def _pair(values: Sequence[int]) -> tuple[int, int]:

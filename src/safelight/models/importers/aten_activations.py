@@ -32,7 +32,7 @@ def _usual(
 ) -> str:
     for name, value in usual.items():
         if not math.isclose(float(call.arguments.get(name, value)), value):
-            raise origin.refused(f"has a {name} other than {value:g}", kind="activation")
+            raise origin.refused(f"has a {name} other than {value:g}", topic="activation")
     return values.out.activation(origin, source, kind)
 
 

@@ -13,7 +13,7 @@ def power(values: AtenValues, call: AtenCall, origin: Origin, source: str) -> st
     """The second, third or fourth power."""
     exponent = call.arguments["exponent"]
     if isinstance(exponent, TensorName) or exponent not in (2, 3, 4):
-        raise origin.refused("is a power other than 2, 3 or 4", kind="product")
+        raise origin.refused("is a power other than 2, 3 or 4", topic="product")
     return values.out.power(origin, source, int(exponent))
 
 
@@ -75,7 +75,7 @@ def cat(values: AtenValues, call: AtenCall, origin: Origin, source: str) -> str:
     """Along the channels."""
     parts = call.arguments["tensors"]
     if call.arguments.get("dim", 0) != 1 or any(p.name not in values.values for p in parts):
-        raise origin.refused("joins along another axis than the channels", kind="layout")
+        raise origin.refused("joins along another axis than the channels", topic="layout")
     return values.out.concatenation(origin, [values.values[part.name] for part in parts])
 
 

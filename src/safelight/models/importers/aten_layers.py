@@ -13,7 +13,7 @@ def conv2d(values: AtenValues, call: AtenCall, origin: Origin, source: str) -> s
     """Two-dimensional; ``padding`` may be ``same``."""
     given = call.arguments
     if given.get("transposed"):
-        raise origin.refused("is transposed")
+        raise origin.refused("is transposed", topic="enlarging")
     weight = values.weight(call, "weight", origin)
     dilation = two(given.get("dilation", 1))
     padding = given.get("padding", 0)
@@ -49,7 +49,7 @@ def addmm(values: AtenValues, call: AtenCall, origin: Origin, source: str) -> st
     """``b + x W``, what ``linear`` decomposes to."""
     source = values.values.get(call.arguments["mat1"].name, "")
     if not source:
-        raise origin.refused(kind="product")
+        raise origin.refused(topic="product")
     weight = values.weight(call, "mat2", origin)
     return values.out.dense(origin, source, weight.T, values.weight(call, "self", origin))
 
@@ -76,7 +76,7 @@ def avg_pool2d(values: AtenValues, call: AtenCall, origin: Origin, source: str) 
     """Average pooling."""
     given = call.arguments
     if given.get("divisor_override") is not None:
-        raise origin.refused("has a divisor of its own", kind="pooling")
+        raise origin.refused("has a divisor of its own", topic="pooling")
     kernel = two(given["kernel_size"])
     padding = two(given.get("padding", 0))
     return values.out.average_pool(
@@ -115,7 +115,7 @@ def mean(values: AtenValues, call: AtenCall, origin: Origin, source: str) -> str
     """Over height and width."""
     dims = sorted(d % 4 for d in call.arguments.get("dim") or ())
     if len(values.out.shape(source)) != 3 or dims != [2, 3]:
-        raise origin.refused("averages over other axes than height and width", kind="layout")
+        raise origin.refused("averages over other axes than height and width", topic="layout")
     result = values.out.adaptive_average(origin, source, (1, 1))
     return result if call.arguments.get("keepdim") else values.out.flatten(origin, result)
 

@@ -35,7 +35,7 @@ class AtenValues:
     def weight(self, call: AtenCall, role: str, origin: Origin) -> FloatArray:
         array = self.array(call.arguments.get(role))
         if array is None:
-            raise origin.refused(f"has a {role} that depends on the input", kind="product")
+            raise origin.refused(f"has a {role} that depends on the input", topic="product")
         return array
 
     def with_constant(self, left: Any, right: Any) -> tuple[str, FloatArray | None]:

@@ -51,6 +51,8 @@ def read_calibration(path: Path) -> Calibration:
         InputError: Not such a file.
     """
     hint = "give an .npz with `inputs` [records, …] (or `images`, uint8) and perhaps `labels`"
+    if not path.exists():
+        raise InputError(f"there is no calibration file {path.name!r}", hint=hint)
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise InputError(f"the calibration file is above {MAX_FILE_BYTES >> 30} GiB", hint=hint)
@@ -72,7 +74,7 @@ def checked(inputs: NDArray[Any], labels: NDArray[Any] | None = None) -> Calibra
     """Calibration data from arrays.
 
     Raises:
-        RecordError: No records, no numbers, or labels that do not fit.
+        RecordError: No records, no numbers, or the same record again and again.
     """
     array = np.asarray(inputs)
     if array.dtype.kind not in "uif" or array.ndim < 2 or not array.size:
@@ -85,6 +87,11 @@ def checked(inputs: NDArray[Any], labels: NDArray[Any] | None = None) -> Calibra
         raise RecordError(
             "the calibration inputs have values that are not finite",
             hint="leave out records with missing values",
+        )
+    if len(array) > 1 and (array == array[:1]).all():
+        raise RecordError(
+            f"the {len(array)} calibration inputs are all the same",
+            hint="give inputs as the model will meet them: they set the ranges of its polynomials",
         )
     if labels is None:
         return Calibration(array)

@@ -16,15 +16,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.circuit.compiler import Compiled, ModelMeaning, compile_graph
 from safelight.circuit.graph import FloatArray, Graph, Shape
-from safelight.circuit.outputs import Outputs
 from safelight.circuit.reference import evaluate
-from safelight.errors import CompileError, DepthError, InputError
+from safelight.errors import InputError, RangeError
 from safelight.imaging import Preprocessing
-from safelight.models.importers.agreement import agreement_of
+from safelight.models.importers.agreement import agreement_of, useless_labels
 from safelight.models.importers.calibration import Calibration, checked
 from safelight.models.importers.draft import BATCH, Draft
+from safelight.models.importers.encrypted_part import (
+    check_depth,
+    check_sizes,
+    compiled_part,
+    outputs_of,
+)
 from safelight.models.importers.frontends import draft_of, onnx_of
 from safelight.models.importers.imported_model import PUBLIC_FILE, Agreement, ImportedModel
 from safelight.models.importers.input_steps import (
@@ -45,13 +49,18 @@ from safelight.models.importers.public_backbone import (
     input_shape_of,
 )
 from safelight.models.importers.public_stem import cut_stem
-from safelight.models.importers.replacement import Replaced, with_polynomials
+from safelight.models.importers.replacement import with_polynomials
+from safelight.models.licence import UNSTATED_LICENCE
 
 Watch = Callable[[str, float, float], None]
 CHECKED_SHARE = 5  # every fifth record is kept for the comparison
 GOOD_AGREEMENT = 0.98
 MIN_HELD_OUT = 40  # below this many records all are used for both
 MAX_CALIBRATION = 2048
+NO_LICENCE = (
+    f"No licence was given (--licence, --attribution): {UNSTATED_LICENCE}. The model is served on "
+    "this machine only."
+)
 MAX_FEATURE = 8.0  # of a public part's output, before it is divided
 
 
@@ -162,6 +171,11 @@ def _behind_backbone(
     before, images, _ = image_inputs(data, chosen.preprocessing, shape)
     values = features_of(content, images, lambda done, total: watch("public", done, total))
     largest = float(np.abs(values).max())
+    if not np.isfinite(largest):
+        raise RangeError(
+            "the public part gives values that are not finite on the calibration data",
+            hint="check its weights, and the preprocessing that it was trained with",
+        )
     # large features would cost precision; a power of two, so that nothing is rounded
     divisor = 1.0 if largest <= MAX_FEATURE else 2.0 ** np.ceil(np.log2(largest / MAX_FEATURE))
     name = chosen.public_name or "backbone"
@@ -179,6 +193,8 @@ def finish(
 ) -> ImportedModel:
     """From a prepared draft on: everything that does not depend on the source framework."""
     draft, inputs = prepared.draft, prepared.inputs
+    check_sizes(draft, chosen.records)
+    outputs = outputs_of(draft, chosen)
     fitted, kept = _divided(len(inputs))
     graph, replaced = with_polynomials(
         draft,
@@ -190,21 +206,22 @@ def finish(
     if chosen.fine_tune and replaced:
         from safelight.models.importers.fine_tune import fine_tuned
 
+        check_depth(graph, prepared.bound, replaced)  # before minutes go into it
         graph = fine_tuned(
             draft, graph, inputs[fitted], epochs=chosen.fine_tune, margin=chosen.margin,
             watch=lambda done, total: watch("fine-tune", done, total),
         )  # fmt: skip
-    outputs = _outputs(draft, graph, chosen)
-    compiled = _compiled(graph, prepared, outputs, chosen, replaced)
-    labels = None if data.labels is None else data.labels[kept]
+    compiled = compiled_part(graph, prepared, outputs, chosen, replaced, watch)
+    why_not = "" if data.labels is None else useless_labels(data.labels, outputs)
     agreement = agreement_of(
         draft.evaluate(inputs[kept]),
         _in_batches(graph, inputs[kept]),
         compiled.signature,
-        labels,
+        None if data.labels is None or why_not else data.labels[kept],
         held_out=fitted.size != len(inputs),
     )
-    draft = replace(draft, notes=(*draft.notes, *_advice(agreement, chosen)))
+    notes = (why_not, _advice(agreement, chosen), "" if chosen.licence else NO_LICENCE)
+    draft = replace(draft, notes=(*draft.notes, *filter(None, notes)))
     prepared = replace(prepared, draft=draft)
     description, weights = describe(graph, compiled, prepared, replaced, agreement, chosen)
     imported = ImportedModel(
@@ -213,14 +230,14 @@ def finish(
     return replace(imported, card=card_text(imported, chosen))
 
 
-def _advice(agreement: Agreement, chosen: ImportOptions) -> tuple[str, ...]:
+def _advice(agreement: Agreement, chosen: ImportOptions) -> str:
     """What to do about a model that has drifted from its original."""
     if agreement.decisions >= GOOD_AGREEMENT:
-        return ()
+        return ""
     said = f"the replaced model decides otherwise on {1 - agreement.decisions:.1%} of the records"
     if not chosen.fine_tune:
-        return (f"{said}: fine-tune it, or raise the degree, or leave early layers public.",)
-    return (f"{said}: train it again with polynomials (safelight train).",)
+        return f"{said}: fine-tune it, or raise the degree, or leave early layers public."
+    return f"{said}: train it again with polynomials (safelight train)."
 
 
 def _divided(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -235,58 +252,3 @@ def _divided(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _in_batches(graph: Graph, inputs: FloatArray) -> FloatArray:
     parts = [evaluate(graph, inputs[k : k + BATCH]) for k in range(0, len(inputs), BATCH)]
     return np.concatenate(parts)
-
-
-def _outputs(draft: Draft, graph: Graph, chosen: ImportOptions) -> Outputs:
-    """What the logits mean.
-
-    Raises:
-        CompileError: Logits, classes and the source's last activation do not go together.
-    """
-    logits = int(np.prod(graph.shapes()[draft.output]))
-    several = draft.final == "sigmoid" and logits > 1  # findings, each by itself
-    wanted = max(2, logits)
-    if draft.final == "softmax" and logits == 1:
-        raise CompileError("the model ends in a softmax over a single output, which is always 1")
-    names = chosen.classes or draft.classes
-    if not names:
-        numbered = tuple(f"class {index}" for index in range(wanted))
-        names = ("negative", "positive") if logits == 1 else numbered
-    if len(names) != wanted or len(set(names)) != wanted:
-        raise CompileError(
-            f"{len(names)} class names for a model with {logits} outputs",
-            hint=f"give {wanted} different names, in the order of the outputs",
-        )
-    positive = chosen.positive or names[1]
-    if positive not in names:
-        raise CompileError(f"{positive!r} is none of the classes {', '.join(names)}")
-    activation = "sigmoid" if logits == 1 else "sigmoid_each" if several else "softmax"
-    return Outputs(names, activation, positive, chosen.threshold)
-
-
-def _compiled(
-    graph: Graph,
-    prepared: Prepared,
-    outputs: Outputs,
-    chosen: ImportOptions,
-    replaced: Sequence[Replaced],
-) -> Compiled:
-    meaning = ModelMeaning(
-        version=chosen.version,
-        title=chosen.title or chosen.name,
-        preprocessing=prepared.steps.to_json(),
-        outputs=outputs,
-        input_names=chosen.features or prepared.features,
-        class_activation_map=chosen.class_activation_map,
-    )
-    flat = len(graph.input_shape) == 1
-    records = chosen.records if chosen.records is not None or flat else 1
-    try:
-        return compile_graph(graph, meaning, records=records, input_bound=prepared.bound)
-    except DepthError as exc:
-        row = ", ".join(one.layer for one in replaced)
-        raise DepthError(
-            f"{exc.message}; its activations: {row}",
-            hint=f"{exc.hint}; or leave the first layers in a public part (--split LAYER, or "
-            "--public-stem LAYER)",
-        ) from exc

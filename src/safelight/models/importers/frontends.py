@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from safelight.circuit.graph import Shape
 from safelight.errors import InputError
 from safelight.models.importers.draft import Draft
+from safelight.models.importers.refusals import refusal
 from safelight.models.importers.scikit_learn import draft_of_estimator, is_scikit_learn
 
 
@@ -16,8 +19,22 @@ def draft_of(model: Any, name: str, input_shape: Shape | None) -> Draft:
 
     Raises:
         InputError: Nothing that we read.
-        UnsupportedLayerError: Something in it has no encrypted form.
+        UnsupportedLayerError: Something in it has no encrypted form, or weights that are not
+            finite.
     """
+    draft = _read(model, name, input_shape)
+    for index, layer in enumerate(draft.layers, start=1):
+        arrays = layer.arrays.values()
+        if wrong := sum(array.size - np.isfinite(array).sum() for array in arrays):
+            place = f"layer {index} of {len(draft.layers)}"
+            why = f"has {wrong} weights that are not finite"
+            raise refusal(layer.op, layer.name, place, why, topic="finite")
+    if not all(np.isfinite(array).all() for array in draft.standardize or ()):
+        raise refusal("scaler", "input", "the first step", "is not finite", topic="finite")
+    return draft
+
+
+def _read(model: Any, name: str, input_shape: Shape | None) -> Draft:
     if isinstance(model, str | Path):
         path = Path(model)
         if path.suffix == ".onnx":

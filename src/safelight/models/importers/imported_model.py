@@ -56,7 +56,7 @@ class ImportedModel:
         compiled: The triple.
         replaced: The activations, with their errors.
         agreement: With the original.
-        card: ``card.md``, or empty.
+        card: ``card.md``.
         public_files: Files that the clinic needs, by name.
     """
 
@@ -87,8 +87,7 @@ class ImportedModel:
         np.savez_compressed(target / "weights.npz", allow_pickle=False, **dict(self.weights))
         packing = json.dumps(self.compiled.packing.to_json()) + "\n"
         (target / "packing.json").write_text(packing, encoding="utf-8")
-        if self.card:
-            (target / "card.md").write_text(self.card, encoding="utf-8")
+        (target / "card.md").write_text(self.card, encoding="utf-8")
         for name, content in self.public_files.items():
             (target / name).write_bytes(content)
         return target

@@ -16,6 +16,7 @@ from safelight.models.importers.imported_model import Agreement, ImportedModel
 from safelight.models.importers.input_steps import Prepared
 from safelight.models.importers.options import ImportOptions
 from safelight.models.importers.replacement import Replaced
+from safelight.models.licence import UNSTATED_ATTRIBUTION, UNSTATED_LICENCE
 
 FORMAT = "safelight-model-1"  # of safelight.models.registry
 
@@ -53,7 +54,11 @@ def describe(
             "class_activation_map": chosen.class_activation_map,
         },
         "ranges": {name: list(interval) for name, interval in graph.ranges.items()},
-        "data": {"name": "", "licence": chosen.licence, "attribution": chosen.attribution},
+        "data": {
+            "name": "",
+            "licence": chosen.licence or UNSTATED_LICENCE,
+            "attribution": chosen.attribution or UNSTATED_ATTRIBUTION,
+        },
         "imported": {
             "replaced": [asdict(one) for one in replaced],
             "agreement": asdict(agreement),
@@ -77,10 +82,9 @@ def _node(layer: Layer, weights: dict[str, NDArray[np.float64]]) -> dict[str, An
 
 
 def card_text(imported: ImportedModel, chosen: ImportOptions) -> str:
-    """``card.md``; empty where licence and attribution are not known."""
-    if not chosen.licence:
-        return ""
+    """``card.md``."""
     agreement = imported.agreement
+    data = imported.description["data"]
     outputs = imported.compiled.signature.outputs
     lines = [
         f"# {chosen.name}",
@@ -92,7 +96,7 @@ def card_text(imported: ImportedModel, chosen: ImportOptions) -> str:
         "medical device. Its maker must say what it is for and on whom it was tested.",
         "",
         "## Data",
-        f"{chosen.attribution}. Licence: {chosen.licence}.",
+        f"{data['attribution']}. Licence: {data['licence']}.",
         "",
         "## How it was made",
         "| activation | layer | degree | inputs on calibration data | relative error |",

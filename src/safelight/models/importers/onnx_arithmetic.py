@@ -69,7 +69,7 @@ def power(values: OnnxValues, call: OnnxCall, origin: Origin, source: str) -> st
     """The second, third or fourth power."""
     exponent = values.constant(call, 1, origin)
     if exponent.size != 1 or float(exponent.reshape(())) not in (2.0, 3.0, 4.0):
-        raise origin.refused("is a power other than 2, 3 or 4", kind="product")
+        raise origin.refused("is a power other than 2, 3 or 4", topic="product")
     return values.out.power(origin, source, int(exponent.reshape(())))
 
 
@@ -95,7 +95,7 @@ def hard_sigmoid(values: OnnxValues, call: OnnxCall, origin: Origin, source: str
     alpha = float(call.attributes.get("alpha", 0.2))
     beta = float(call.attributes.get("beta", 0.5))
     if not (math.isclose(alpha, 1 / 6, rel_tol=1e-5) and math.isclose(beta, 0.5)):
-        raise origin.refused("has a slope other than 1/6", kind="activation")
+        raise origin.refused("has a slope other than 1/6", topic="activation")
     return values.out.activation(origin, source, "hard_sigmoid")
 
 
@@ -104,7 +104,7 @@ def clip(values: OnnxValues, call: OnnxCall, origin: Origin, source: str) -> str
     low, high = (values.optional(call, position, origin) for position in (1, 2))
     bounds = [None if b is None else float(b.reshape(())) for b in (low, high)]
     if bounds != [0.0, 6.0]:
-        raise origin.refused("clips to another interval than [0, 6]")
+        raise origin.refused("clips to another interval than [0, 6]", topic="activation")
     return values.out.activation(origin, source, "relu6")
 
 
@@ -114,7 +114,7 @@ def _usual(
     for name, value in usual.items():
         given = float(call.attributes.get(name, value))
         if not math.isclose(given, value, rel_tol=1e-6):
-            raise origin.refused(f"has an {name} other than {value:g}", kind="activation")
+            raise origin.refused(f"has an {name} other than {value:g}", topic="activation")
     return values.out.activation(origin, source, kind)
 
 

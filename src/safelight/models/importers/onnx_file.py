@@ -15,7 +15,7 @@ from safelight.errors import InputError
 from safelight.models.importers.source_file import needed
 
 MAX_ONNX_BYTES = 2 << 30  # protobuf's own limit
-_FLOATS = "fd"
+MAX_REASON = 200  # characters of what the checker says
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,8 @@ def load_onnx(source: Any) -> Any:
     except InputError:
         raise
     except Exception as exc:  # protobuf, the checker and the system raise kinds of their own
-        raise InputError(
-            f"the ONNX model cannot be read ({type(exc).__name__})", hint=hint
-        ) from exc
+        why = str(exc).strip().partition("\n")[0].rstrip(".")[:MAX_REASON] or type(exc).__name__
+        raise InputError(f"the ONNX model cannot be read: {why}", hint=hint) from exc
 
 
 def onnx_program(model: Any) -> OnnxProgram:

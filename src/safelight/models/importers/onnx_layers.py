@@ -18,7 +18,7 @@ def conv(values: OnnxValues, call: OnnxCall, origin: Origin, source: str) -> str
     """Two-dimensional."""
     weight = values.constant(call, 1, origin)
     if weight.ndim != 4:
-        raise origin.refused("is not two-dimensional", kind="layout")
+        raise origin.refused("is not two-dimensional", topic="layout")
     dilation = call.attributes.get("dilations", (1, 1))
     stride = call.attributes.get("strides", (1, 1))
     reach = [(size - 1) * d + 1 for size, d in zip(weight.shape[2:], dilation, strict=True)]
@@ -62,7 +62,7 @@ def gemm(values: OnnxValues, call: OnnxCall, origin: Origin, source: str) -> str
     """``α·x W + β·b``."""
     given = call.attributes
     if given.get("transA", 0) or not source:
-        raise origin.refused("is transposed, or its first matrix is constant", kind="layout")
+        raise origin.refused("is transposed, or its first matrix is constant", topic="layout")
     weight = values.constant(call, 1, origin) * float(given.get("alpha", 1.0))
     weight = weight if given.get("transB", 0) else weight.T
     bias = values.optional(call, 2, origin)
@@ -74,7 +74,7 @@ def gemm(values: OnnxValues, call: OnnxCall, origin: Origin, source: str) -> str
 def matmul(values: OnnxValues, call: OnnxCall, origin: Origin, source: str) -> str:
     """``x W``."""
     if not source:
-        raise origin.refused("has an encrypted second matrix", kind="product")
+        raise origin.refused("has an encrypted second matrix", topic="product")
     return values.out.dense(origin, source, values.constant(call, 1, origin).T, None)
 
 
@@ -127,7 +127,7 @@ def reduce_mean(values: OnnxValues, call: OnnxCall, origin: Origin, source: str)
     if axes is None and len(call.inputs) > 1:
         axes = values.constant(call, 1, origin).astype(int).tolist()
     if len(values.out.shape(source)) != 3 or sorted(a % 4 for a in axes or ()) != [2, 3]:
-        raise origin.refused("averages over other axes than height and width", kind="layout")
+        raise origin.refused("averages over other axes than height and width", topic="layout")
     result = values.out.adaptive_average(origin, source, (1, 1))
     return result if call.attributes.get("keepdims", 1) else values.out.flatten(origin, result)
 
@@ -135,7 +135,7 @@ def reduce_mean(values: OnnxValues, call: OnnxCall, origin: Origin, source: str)
 def flatten(values: OnnxValues, call: OnnxCall, origin: Origin, source: str) -> str:
     """From the first axis."""
     if call.attributes.get("axis", 1) != 1:
-        raise origin.refused("flattens from another axis than the first", kind="layout")
+        raise origin.refused("flattens from another axis than the first", topic="layout")
     return values.out.flatten(origin, source)
 
 
@@ -160,7 +160,7 @@ def squeeze(values: OnnxValues, call: OnnxCall, origin: Origin, source: str) -> 
     shape = values.out.shape(source)
     if math.prod(shape) == shape[0]:
         return values.out.flatten(origin, source)
-    raise origin.refused(f"changes an input {list(shape)}", kind="layout")
+    raise origin.refused(f"changes an input {list(shape)}", topic="layout")
 
 
 def transpose(values: OnnxValues, call: OnnxCall, origin: Origin, source: str) -> str:
@@ -168,13 +168,13 @@ def transpose(values: OnnxValues, call: OnnxCall, origin: Origin, source: str) -
     why = "reorders the axes"
     if source == INPUT and tuple(call.attributes.get("perm", ())) == (0, 3, 1, 2):
         why = "takes images with the channels last"
-    raise origin.refused(why, kind="layout")
+    raise origin.refused(why, topic="layout")
 
 
 def concat(values: OnnxValues, call: OnnxCall, origin: Origin, source: str) -> str:
     """Along the channels."""
     if call.attributes["axis"] != 1 or any(name not in values.values for name in call.inputs):
-        raise origin.refused("joins along another axis than the channels", kind="layout")
+        raise origin.refused("joins along another axis than the channels", topic="layout")
     return values.out.concatenation(origin, [values.values[name] for name in call.inputs])
 
 

@@ -40,7 +40,7 @@ class OnnxValues:
     def constant(self, call: OnnxCall, position: int, origin: Origin) -> FloatArray:
         name = call.inputs[position]
         if name not in self.constants:
-            raise origin.refused(f"has an encrypted value as input {position + 1}", kind="product")
+            raise origin.refused(f"has an encrypted value as input {position + 1}", topic="product")
         return np.asarray(self.constants[name], dtype=np.float64)
 
     def optional(self, call: OnnxCall, position: int, origin: Origin) -> FloatArray | None:

@@ -9,6 +9,8 @@ from safelight.imaging import Preprocessing
 from safelight.models.importers.replacement import MARGIN
 from safelight.models.model_name import check_name
 
+MAX_EPOCHS = 1000
+
 
 @dataclass(frozen=True)
 class ImportOptions:
@@ -28,7 +30,8 @@ class ImportOptions:
         margin: Share by which ranges are wider than what calibration data showed.
         fine_tune: Epochs of distillation from the original; 0 for none.
         records: Inputs that share a ciphertext; None for as many as fit, 1 for images.
-        licence: Of the model; with ``attribution`` the folder gets a card.
+        licence: Of the model and its data, for its card; without one it is served on the machine
+            that holds it and nowhere else.
         attribution: Whose model and data.
         public_stem: Last layer of a public part whose weights stand in the signature.
         split: Last layer of a public part that is an ONNX file.
@@ -60,13 +63,22 @@ class ImportOptions:
         """Refuses what means nothing.
 
         Raises:
-            InputError: A name, degree, margin, threshold or licence that cannot be.
+            InputError: A name, degree, margin, threshold, licence or count that cannot be.
         """
         check_name(self.name)
         if not 2 <= self.degree <= 7:
             raise InputError(
                 f"polynomials of degree {self.degree}",
                 hint="give a degree from 2 to 7; 2 is fastest",
+            )
+        if not 0 <= self.fine_tune <= MAX_EPOCHS:
+            raise InputError(
+                f"fine-tuning for {self.fine_tune} epochs",
+                hint=f"give up to {MAX_EPOCHS} epochs, or 0 for no fine-tuning; 30 are usual",
+            )
+        if self.records is not None and self.records < 1:
+            raise InputError(
+                f"{self.records} records to a ciphertext", hint="give a power of two, such as 1"
             )
         if not (0.0 <= self.margin <= 4.0 and 0.0 < self.threshold < 1.0):
             raise InputError(
@@ -77,5 +89,6 @@ class ImportOptions:
         if bool(self.licence) != bool(self.attribution):
             raise InputError(
                 "a model card needs the licence and the attribution",
-                hint="give both --licence and --attribution, or neither and no card is written",
+                hint="give both --licence and --attribution, or neither: then the card says so, "
+                "and the model is served on this machine only",
             )

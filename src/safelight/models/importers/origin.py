@@ -24,12 +24,9 @@ class Origin:
     name: str
     place: str
 
-    def refused(self, why: str = "", *, kind: str = "") -> Exception:
-        """The error that says so; ``kind`` chooses another hint."""
-        error = refusal(self.kind, self.name, self.place, why)
-        if kind:
-            error.hint = refusal(kind, self.name, self.place).hint
-        return error
+    def refused(self, why: str = "", *, topic: str = "") -> Exception:
+        """The error that says so; ``topic`` chooses another hint."""
+        return refusal(self.kind, self.name, self.place, why, topic=topic)
 
 
 def layer_name(source_name: str) -> str:

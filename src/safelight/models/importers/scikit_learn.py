@@ -106,9 +106,7 @@ def _scaler(part: Any, step: str, place: str) -> tuple[FloatArray, FloatArray] |
         return np.array(mean, float), np.array(part.scale_ if part.with_std else ones, float)
     if kind == "MinMaxScaler":
         if part.clip:
-            raise refusal(
-                "clip", step, place, "is a MinMaxScaler with clip=True, which compares values"
-            )
+            raise refusal(kind, step, place, "has clip=True, which compares values", topic="clip")
         return -part.min_ / part.scale_, 1.0 / part.scale_
     if kind == "MaxAbsScaler":
         return zeros, np.array(part.scale_, float)
@@ -128,7 +126,7 @@ def _scaling(name: str, source: str, mean: FloatArray, scale: FloatArray) -> Lay
 
 def _projection(part: Any, step: str, place: str) -> tuple[FloatArray, FloatArray]:
     if type(part).__name__ not in ("PCA", "TruncatedSVD"):
-        raise refusal(type(part).__name__, step, place)
+        raise refusal(type(part).__name__, step, place, otherwise=f"use {SUPPORTED}")
     matrix = np.array(part.components_, dtype=np.float64)
     if getattr(part, "whiten", False):
         # scikit-learn divides by the deviation, and never by less than this
@@ -151,8 +149,7 @@ def _linear(
     known = "LogisticRegression LinearSVC RidgeClassifier SGDClassifier LinearDiscriminantAnalysis"
     cross_validated = ("LogisticRegressionCV", "RidgeClassifierCV")
     if kind not in known.split() and kind not in cross_validated:
-        error = refusal(kind, step, place)
-        raise UnsupportedLayerError(error.message, hint=f"{error.hint}; taken: {SUPPORTED}")
+        raise refusal(kind, step, place, otherwise=f"use {SUPPORTED}")
     weight = np.atleast_2d(np.asarray(classifier.coef_, dtype=np.float64))
     bias = np.broadcast_to(np.asarray(classifier.intercept_, dtype=np.float64), (len(weight),))
     notes: tuple[str, ...] = ()

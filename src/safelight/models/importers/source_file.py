@@ -12,7 +12,8 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from safelight.errors import InputError
+from safelight.errors import InputError, SafelightError, UnsupportedLayerError
+from safelight.models.importers.refusals import hint_about
 
 PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth")
 # Types beside skops' own list: plain state of a fitted MLPClassifier.
@@ -20,6 +21,15 @@ _TRUSTED = (
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
 )
+# Rooms of scikit-learn whose private parts skops does not trust: the hint for what needs them.
+_SCIKIT_LEARN = {
+    "calibration": "calibrated",
+    "ensemble": "tree",
+    "gaussian_process": "kernel",
+    "metrics": "kernel",  # distances, of nearest neighbours
+    "neighbors": "kernel",
+    "tree": "tree",
+}
 _EXTRA_HINT = "pip install 'safelight[import]'"
 
 
@@ -32,6 +42,7 @@ def open_source(path: Path, *, unsafe_pickle: bool = False) -> Any:
 
     Raises:
         InputError: No such file, an unknown format, or a pickle without ``unsafe_pickle``.
+        UnsupportedLayerError: A ``.skops`` of what has no encrypted form.
     """
     suffix = path.suffix.lower()
     if not path.is_file():
@@ -68,15 +79,27 @@ def _skops(path: Path) -> Any:
     try:
         unknown = sorted(set(io.get_untrusted_types(file=path)) - set(_TRUSTED))
         if unknown:
-            raise InputError(
-                f"{path.name!r} holds types that we do not trust: {', '.join(unknown)[:200]}",
-                hint="import such a model from Python, with safelight.compile_model",
-            )
+            raise _untrusted(path.name, unknown)
         return io.load(path, trusted=list(_TRUSTED))
-    except InputError:
+    except SafelightError:
         raise
     except Exception as exc:  # whatever a damaged archive raises
         raise InputError(f"{path.name!r} cannot be read ({type(exc).__name__})") from exc
+
+
+def _untrusted(name: str, types: list[str]) -> SafelightError:
+    """Of scikit-learn's own parts we know what they belong to; others may be anything."""
+    for one in types:
+        package, _, rest = one.partition(".")
+        topic = _SCIKIT_LEARN.get(rest.partition(".")[0])
+        if package == "sklearn" and topic is not None:
+            return UnsupportedLayerError(
+                f"{name!r} holds {one}, which has no encrypted form", hint=hint_about(topic)
+            )
+    return InputError(
+        f"{name!r} holds types that we do not trust: {', '.join(types)[:200]}",
+        hint="import such a model from Python, with safelight.compile_model",
+    )
 
 
 def _unpickled(path: Path, suffix: str) -> Any:

@@ -19,6 +19,7 @@ pytest.importorskip("onnx", reason="onnx comes with the extra `import`")
 from onnx_models import OnnxBuilder
 
 from safelight.cli.main import main
+from safelight.models.licence import UNSTATED_LICENCE, may_be_passed_on
 from safelight.models.registry import compile_model, load_model_folder
 
 ROOT = Path(__file__).parents[4]
@@ -85,28 +86,50 @@ def refused_again(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize("cut", ["--public-stem", "--split"])
-def test_what_runs_where_is_on_the_screen(capsys: pytest.CaptureFixture[str], cut: str) -> None:
-    if cut == "--split":
-        pytest.importorskip("onnxruntime", reason="onnxruntime comes with the extra `onnx`")
-    document = imported(capsys, cut, "relu1")
+def test_a_model_without_a_licence_stays_on_this_machine(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    b = OnnxBuilder((4,))
+    b.gemm(1, 4)
+    Path("model.onnx").write_bytes(b.model().SerializeToString())
+    np.savez("data.npz", inputs=b.inputs(), labels=np.zeros(60, int))
+    document = imported(capsys)
+    one_class, licence = document["notes"]
+    assert document["agreement"]["accuracy"] is None
+    assert "All 60 calibration labels are 'negative'" in one_class
+    assert "this machine only" in licence
+    assert UNSTATED_LICENCE in load_model_folder(Path("made")).card
+    assert not may_be_passed_on("made")
+
+
+def shows_what_runs_here(capsys: pytest.CaptureFixture[str], document: Any) -> None:
     (part,) = document["public_parts"]
     assert document["replaced"] == []
     assert main(["models", "made"]) == 0
     assert f"in the clear, here ({part['digest'][:16]}…)" in capsys.readouterr().out
+
+
+def test_a_stem_is_shown_and_run_here(capsys: pytest.CaptureFixture[str]) -> None:
+    shows_what_runs_here(capsys, imported(capsys, "--public-stem", "relu1"))
     assert main(["diagnose", "chest.png", "--model", "made"]) == 0
     assert "public part  " in capsys.readouterr().out
 
 
-def test_a_missing_public_part_says_where_to_get_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_split_is_shown_and_a_missing_part_is_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime comes with the extra `onnx`")
-    imported(capsys, "--split", "relu1")
-    for file in Path("parts").iterdir():
-        file.unlink()
+    document = imported(capsys, "--split", "relu1")
+    shows_what_runs_here(capsys, document)
+    (kept,) = Path("parts").iterdir()  # so that this machine could use it at once
+    assert document["public_parts"][0]["digest"] in kept.name
+    kept.unlink()
     assert main(["diagnose", "chest.png", "--model", "made"]) == 1
     assert "--public-part" in capsys.readouterr().err
     command = ["diagnose", "chest.png", "--model", "made", "--public-part", "made/public-part.onnx"]
     assert main(command) == 0
+    assert "public part  " in capsys.readouterr().out
+    assert kept.is_file()
 
 
 def test_pickles_are_opened_only_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,6 +158,7 @@ def test_wrong_input_is_said_in_two_lines(capsys: pytest.CaptureFixture[str]) ->
     pytest.importorskip("skops", reason="skops comes with the extra `import`")
     assert "cannot be read" in refused(capsys, source="model.skops")
     assert "degree" in refused(capsys, "--degree", "9")
+    assert "-4 epochs" in refused(capsys, "--fine-tune", "-4")
     assert "licence and the attribution" in refused(capsys, "--licence", "MIT")
     assert "class names" in refused(capsys, "--classes", "a,b,c")
     assert "cannot be the name" in refused(capsys, "--name", "A/B")
@@ -154,21 +178,29 @@ def test_calibration_data_are_checked(capsys: pytest.CaptureFixture[str]) -> Non
     assert "cannot be read" in refused(capsys)
     np.savez("data.npz", nothing=np.zeros(3))
     assert "no inputs" in refused(capsys)
-    np.savez("data.npz", inputs=np.zeros((50, 1, *SIZE)) - 3.0)
+    np.savez("data.npz", inputs=np.zeros((50, 1, *SIZE)))
+    assert "the 50 calibration inputs are all the same" in refused(capsys)
+    values = np.linspace(0.0, 3.0, 50 * 120)
+    np.savez("data.npz", inputs=values.reshape(50, 1, *SIZE))
     said = refused(capsys)
     assert "reach 3, where the preprocessing gives at most 1" in said
-    np.savez("data.npz", inputs=np.zeros((50, 1, *SIZE[::-1])))
+    np.savez("data.npz", inputs=values.reshape(50, 1, *SIZE[::-1]))
     assert "where the model takes" in refused(capsys)
     Path("data.npz").write_bytes(b"PK")
     assert "cannot be read" in refused(capsys)
+    Path("data.npz").unlink()
+    assert "no calibration file 'data.npz'" in refused(capsys)
 
 
 def test_skops_files_are_read_as_data(capsys: pytest.CaptureFixture[str]) -> None:
     skops = pytest.importorskip("skops.io", reason="skops comes with the extra `import`")
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.ensemble import RandomForestClassifier
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, StandardScaler
+    from sklearn.svm import LinearSVC
 
     random = np.random.default_rng(0)
     records = random.normal(size=(60, 4)) * 20
@@ -183,6 +215,12 @@ def test_skops_files_are_read_as_data(capsys: pytest.CaptureFixture[str]) -> Non
     assert document["classes"] == ["healthy", "ill"]
     skops.dump(make_pipeline(FunctionTransformer(json.dumps), network), "model.skops")
     assert "types that we do not trust" in refused(capsys, source="model.skops")
+    skops.dump(RandomForestClassifier(2, max_depth=1).fit(records, classes), "model.skops")
+    said = refused(capsys, source="model.skops")
+    assert "sklearn.tree._tree.Tree, which has no encrypted form" in said
+    assert "trees compare" in said
+    skops.dump(CalibratedClassifierCV(LinearSVC(), cv=2).fit(records, classes), "model.skops")
+    assert "the classifier inside it" in refused(capsys, source="model.skops")
 
 
 def test_the_surface_pulls_no_extra() -> None:

@@ -15,7 +15,7 @@ from importer_checks import three_points  # noqa: E402
 from onnx_models import OnnxBuilder, run  # noqa: E402
 
 import safelight  # noqa: E402
-from safelight.errors import CompileError, InputError, UnsupportedLayerError  # noqa: E402
+from safelight.errors import DepthError, InputError, SlotCountError, UnsupportedLayerError  # noqa: E402
 
 # no two sizes alike: a swapped axis or a flatten in another order cannot go unseen
 SHAPE = (3, 9, 6)
@@ -201,6 +201,25 @@ def test_what_cannot_be_encrypted_is_named(
     assert hint in error.hint
 
 
+def test_a_transposed_convolution_is_not_a_matter_of_layout() -> None:
+    b = OnnxBuilder(SHAPE)
+    b.add("ConvTranspose", b.last, b.weight(3, 2, 2, 2), name="up")
+    b.add("Flatten")
+    b.gemm(2, 2 * 10 * 7)
+    error = refused(b)
+    assert "'up' (ConvTranspose, operation 1 of 3)" in error.message
+    assert "larger" in error.hint
+
+
+def test_weights_that_are_not_finite_are_named() -> None:
+    b = OnnxBuilder((4,))
+    b.gemm(3, 4)
+    b.add("Gemm", b.last, b.constant(np.full((2, 3), np.nan)), transB=1, name="head")
+    error = refused(b)
+    assert "'head' (dense, layer 2 of 2) has 6 weights that are not finite" in error.message
+    assert "train" in error.hint
+
+
 def test_two_encrypted_values_are_not_multiplied() -> None:
     b = OnnxBuilder((4,))
     first, second = b.gemm(3, 4), b.gemm(3, 3)
@@ -232,6 +251,10 @@ def test_files_are_read_and_damaged_ones_refused(tmp_path: Path) -> None:
     inputs = b.inputs()
     imported = safelight.compile_model(path, inputs)
     np.testing.assert_allclose(imported.draft.evaluate(inputs), run(b.model(), inputs), atol=1e-9)
+    model = b.model()
+    model.graph.node[1].input[0] = "nowhere"
+    with pytest.raises(InputError, match="cannot be read: Nodes in a graph must be topolog"):
+        safelight.compile_model(model, inputs)
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(InputError, match="cannot be read"):
         safelight.compile_model(path, inputs)
@@ -250,16 +273,18 @@ def test_weights_in_another_file_are_not_followed(tmp_path: Path) -> None:
         safelight.compile_model(model.SerializeToString(), b.inputs())
 
 
-def test_a_model_that_is_too_deep_names_its_activations() -> None:
+def test_a_model_that_is_too_deep_names_its_activations(monkeypatch: pytest.MonkeyPatch) -> None:
     b = OnnxBuilder((4,))
     for index in range(25):
         b.gemm(4, 4)
         b.add("Relu", name=f"relu_{index}")
     b.gemm(1, 4)
-    with pytest.raises(CompileError) as caught:
-        safelight.compile_model(b.model(), b.inputs())
-    assert "relu_24" in caught.value.message
-    assert "--split" in caught.value.hint
+    for fine_tune in (0, 1):  # with torch or without: refused before it is asked for
+        monkeypatch.setattr("safelight.models.importers.fine_tune.needed", None)
+        with pytest.raises(DepthError) as caught:
+            safelight.compile_model(b.model(), b.inputs(), fine_tune=fine_tune)
+        assert "relu_24" in caught.value.message
+        assert "--split" in caught.value.hint
 
 
 def test_a_model_with_too_many_values_names_the_layer() -> None:
@@ -269,5 +294,5 @@ def test_a_model_with_too_many_values_names_the_layer() -> None:
     b.add("GlobalAveragePool")
     b.add("Flatten")
     b.gemm(1, 2)
-    with pytest.raises(CompileError, match=r"'conv_0' has 25600 elements"):
+    with pytest.raises(SlotCountError, match=r"'squares' .* has 25600 elements"):
         safelight.compile_model(b.model(), b.inputs(8))

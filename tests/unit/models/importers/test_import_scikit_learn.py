@@ -11,11 +11,13 @@ import pytest
 pytest.importorskip("sklearn", reason="scikit-learn comes with the extra `data`")
 
 from importer_checks import three_points
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, RobustScaler, StandardScaler
@@ -25,6 +27,7 @@ import safelight
 from safelight.errors import CompileError, InputError, RecordError, UnsupportedLayerError
 from safelight.imaging import Preprocessing
 from safelight.models.importers.imported_model import ImportedModel
+from safelight.models.importers.scikit_learn import SUPPORTED
 
 RANDOM = np.random.default_rng(5)
 SPREAD = np.array([1.0, 300.0, 0.01, 5.0, 40.0, 2.0])
@@ -136,8 +139,23 @@ def test_what_compares_or_has_no_matrix_is_refused_with_its_place() -> None:
     assert "LinearSVC" in refused_by(SVC()).hint
     error = refused_by(make_pipeline(PolynomialFeatures(2), LogisticRegression()))
     assert "step 1 of 2" in error.message
+    assert "the products into the records" in error.hint
     error = refused_by(make_pipeline(MinMaxScaler(clip=True), LogisticRegression()))
     assert "clip=True" in error.message
+    assert "clip=False" in error.hint
+    assert "classifier inside it" in refused_by(CalibratedClassifierCV(LinearSVC(), cv=2)).hint
+    assert refused_by(GaussianNB()).hint == f"use {SUPPORTED}"
+
+
+def test_weights_that_are_not_finite_are_named() -> None:
+    model = fitted(make_pipeline(StandardScaler(), LogisticRegression()), TWO)
+    model[-1].coef_ = np.full((1, 6), np.inf)
+    with pytest.raises(UnsupportedLayerError, match=r"'logisticregression' .* 6 weights"):
+        safelight.compile_model(model, RECORDS)
+    model[0].mean_ = np.full(6, np.nan)
+    model[-1].coef_ = np.ones((1, 6))
+    with pytest.raises(UnsupportedLayerError, match="scaler"):
+        safelight.compile_model(model, RECORDS)
 
 
 def test_a_model_that_was_not_fitted_is_refused() -> None:
