@@ -16,6 +16,7 @@ from safelight.models.datasets.dataset import Dataset
 from safelight.models.datasets.medmnist_sets import SETS
 from safelight.models.datasets.origin import Layout, Origin, Selection, split_digest
 from safelight.models.datasets.pictures import Watch
+from safelight.models.datasets.squares import squared
 
 FOLDER_VARIABLE = "SAFELIGHT_DATA"
 DEFAULT_SIZE = 64
@@ -55,14 +56,18 @@ def layout_of(path: Path) -> Layout:
     )
 
 
-def opened(path: Path | None, selection: Selection, watch: Watch | None = None) -> Dataset:
+def opened(
+    path: Path | None, selection: Selection, watch: Watch | None = None, *, side: int = 0
+) -> Dataset:
     """The selected splits of the data at a path, with their origin.
 
     Args:
         path: File or folder; None for the WDBC records, which come with a package.
         selection: Which splits; its empty layout is filled in from the path, its size of 0 by the
             layout's own.
-        watch: Told of images read from a folder.
+        watch: Told of images read.
+        side: Of the squares that a file's images are cut and reduced to, for training; digests
+            are of the images as they are stored. 0 to keep them as they are.
 
     Raises:
         InputError: Nothing there, damaged, or not of the selected layout.
@@ -77,7 +82,7 @@ def opened(path: Path | None, selection: Selection, watch: Watch | None = None) 
     if path is None:
         data = wdbc.dataset()
     elif found == "medmnist":
-        data, chosen = medmnist.load(path), replace(chosen, file=path.stem)
+        return medmnist.load(path, side=side, watch=watch)
     elif found == "nih-reduced":
         data, chosen = nih_cxr14.load_reduced(path), replace(chosen, file=path.stem)
     elif found == "lidc":
@@ -93,16 +98,17 @@ def opened(path: Path | None, selection: Selection, watch: Watch | None = None) 
         data = kermany.load(path, size=size, watch=watch)
         chosen = replace(chosen, size=size)
     digests = {name: split_digest(split) for name, split in data.splits.items()}
-    return replace(data, origin=Origin(chosen, path, digests))
+    data = replace(data, origin=Origin(chosen, path, digests))
+    return squared(data, side) if side else data
 
 
-def dataset_at(path: Path, *, size: int = DEFAULT_SIZE) -> Dataset:
+def dataset_at(path: Path, *, size: int = 0) -> Dataset:
     """Any data set we read: a MedMNIST file, or the folder of one of the others.
 
     Args:
         path: A MedMNIST or reduced ChestX-ray14 ``.npz``, or the folder of Kermany's radiographs,
             of ChestX-ray14 or of LIDC nodules (the first of their five folds).
-        size: Side of the squares that larger images are reduced to.
+        size: Side of the squares that larger images are reduced to; 0 for the layout's own.
 
     Raises:
         InputError: Nothing there, or nothing that we know.
@@ -110,7 +116,7 @@ def dataset_at(path: Path, *, size: int = DEFAULT_SIZE) -> Dataset:
     return opened(path, Selection(size=size))
 
 
-def dataset_titled(title: str, *, size: int = DEFAULT_SIZE) -> Dataset:
+def dataset_titled(title: str, *, size: int = 0) -> Dataset:
     """The data set that a model names in its ``data.name``; MedMNIST's are downloaded.
 
     Raises:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from typing import Any
 
 from safelight.models.datasets.dataset import Dataset
-from safelight.models.datasets.split import Split
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,10 @@ def leakage(dataset: Dataset) -> LeakageReport:
 
     **Cost**: one hash of every input.
     """
-    digests = {name: _digests(split) for name, split in dataset.splits.items()}
+    digests = {
+        name: [row.tobytes() for row in split.input_digests()]
+        for name, split in dataset.splits.items()
+    }
     repeats = {name: len(found) - len(set(found)) for name, found in digests.items()}
     shared_inputs = {}
     patients: dict[str, int] | None = {}
@@ -66,10 +67,6 @@ def leakage(dataset: Dataset) -> LeakageReport:
         _contradictions(dataset, digests),
         tuple(_warnings(repeats, shared_inputs, patients)),
     )
-
-
-def _digests(split: Split) -> list[bytes]:
-    return [hashlib.sha256(record.tobytes()).digest() for record in split.inputs]
 
 
 def _contradictions(dataset: Dataset, digests: dict[str, list[bytes]]) -> int:

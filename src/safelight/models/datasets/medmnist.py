@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from safelight.errors import InputError, UnreachableError
 from safelight.models.datasets.dataset import About, Dataset, Task
+from safelight.models.datasets.image_parts import read_images
 from safelight.models.datasets.medmnist_sets import (
     KNOWN_MD5,
     SETS,
@@ -21,44 +21,61 @@ from safelight.models.datasets.medmnist_sets import (
     accepted_md5,
     recognised,
 )
-from safelight.models.datasets.npz import md5_of_file, read_npz
+from safelight.models.datasets.npz import StoredArray, md5_of_file, read_npz, stored_arrays
+from safelight.models.datasets.origin import Origin, Selection
+from safelight.models.datasets.pictures import Watch
 from safelight.models.datasets.split import Split
+from safelight.models.datasets.squares import reduction
 
 __all__ = ["KNOWN_MD5", "ZENODO", "cache_folder", "find", "find_or_download", "load"]
 
 _SPLITS = ("train", "val", "test")
+_KINDS = ("images", "labels")
 _MOST_BYTES = 16 << 30  # the largest official file, PathMNIST at 224 pixels, has 12.6 GB
 _TIMEOUT_S = 30.0
 
 
-def load(path: Path) -> Dataset:
+def load(path: Path, *, side: int = 0, watch: Watch | None = None) -> Dataset:
     """Reads any MedMNIST v2 ``.npz``.
 
     Args:
         path: The file. One of the twelve sets is recognised by its MD5, or by the numbers of its
             images and labels, whatever its name, and then said so in the notes. Of any other the
             task follows from the labels, and classes are numbered.
+        side: Of the squares that images are cut and reduced to while they are read; 0 to keep
+            them as they are. Digests are of the images as the file has them.
+        watch: Told of images read.
 
     Raises:
-        InputError: No such file, damaged, or not in MedMNIST's layout.
+        InputError: No such file, damaged, not in MedMNIST's layout, or more than the memory holds.
     """
     if not path.is_file():
         raise InputError(
             f"no such file: {path}", hint=f"download it from {ZENODO.removesuffix('/files')}"
         )
     digest = md5_of_file(path)
-    names = [f"{split}_{kind}" for split in _SPLITS for kind in ("images", "labels")]
-    arrays = read_npz(path, names)
-    splits = {name: _split(arrays, name) for name in _SPLITS}
-    shapes = {split.inputs.shape[1:] for split in splits.values()}
+    stored = stored_arrays(path, [f"{split}_{kind}" for split in _SPLITS for kind in _KINDS])
+    for name in _SPLITS:
+        _check_layout(stored, name)
+    shapes = {stored[f"{name}_images"].shape[1:] for name in _SPLITS}
     if len(shapes) != 1:
         raise InputError(f"the splits of {path.name} hold images of different shapes")
-    several = {split.labels.shape[1:] for split in splits.values()}
+    several = {stored[f"{name}_labels"].shape[1:] for name in _SPLITS}
     if len(several) != 1:
         raise InputError(f"the splits of {path.name} hold labels of different shapes")
+    splits, sha256 = {}, {}
+    for name in _SPLITS:
+        labels = read_npz(path, [f"{name}_labels"])[f"{name}_labels"].astype(np.int64)
+        labels = labels[:, 0] if labels.shape[1] == 1 else labels
+        found = read_images(stored[f"{name}_images"], side=side, watch=watch)
+        splits[name] = Split(found.images, labels, digests=found.digests)
+        sha256[name] = found.whole.hex(labels)
     about, notes = _about(path.stem, digest, splits)
+    if side and (note := reduction(shapes.pop(), side)):
+        notes += (note,)
     return Dataset(
-        path.stem, splits["train"], splits["val"], splits["test"], about, notes=notes
+        path.stem, splits["train"], splits["val"], splits["test"], about,
+        Origin(Selection("medmnist", file=path.stem), path, sha256), notes,
     )  # fmt: skip
 
 
@@ -167,15 +184,15 @@ def _download(url: str, target: Path, name: str) -> None:
         ) from exc
 
 
-def _split(arrays: dict[str, NDArray[Any]], name: str) -> Split:
-    images, labels = arrays[f"{name}_images"], arrays[f"{name}_labels"]
-    colour = images.ndim == 4 and images.shape[3] == 3
-    if images.dtype != np.uint8 or not (images.ndim == 3 or colour) or 0 in images.shape:
+def _check_layout(stored: Mapping[str, StoredArray], name: str) -> None:
+    images, labels = (stored[f"{name}_{kind}"] for kind in _KINDS)
+    colour = len(images.shape) == 4 and images.shape[3] == 3
+    if images.dtype != np.uint8 or not (len(images.shape) == 3 or colour) or 0 in images.shape:
         raise InputError(
             f"{name} images have shape {list(images.shape)} and type {images.dtype}",
             hint="MedMNIST 2D files hold uint8 [n, height, width] or [n, height, width, 3]",
         )
-    if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
+    if len(labels.shape) != 2 or not np.issubdtype(labels.dtype, np.integer):
         raise InputError(f"{name} labels have shape {list(labels.shape)} and type {labels.dtype}")
-    labels = labels.astype(np.int64)
-    return Split(images, labels[:, 0] if labels.shape[1] == 1 else labels)
+    if images.shape[0] != labels.shape[0]:
+        raise InputError(f"{images.shape[0]} inputs but {labels.shape[0]} labels")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +31,112 @@ def read_npz(path: Path, names: Sequence[str], *, hint: str = "") -> dict[str, N
     """
     if not path.is_file():
         raise InputError(f"no such file: {path}", hint=hint)
+    with (
+        errors_of(path),
+        path.open("rb") as stream,
+        np.load(stream, allow_pickle=False) as file,
+    ):
+        _check_there(path, names, file.files)
+        return {name: file[name] for name in names}
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """An array that is still in its file.
+
+    Args:
+        path: The ``.npz``.
+        name: In it.
+        shape: Of the whole.
+        dtype: Of an element.
+    """
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def parts(self, count: int) -> Iterator[NDArray[Any]]:
+        """The array in its order, ``count`` rows of the first axis at a time, read as they go.
+
+        Raises:
+            InputError: Damaged.
+        """
+        row = self.shape[1:]
+        size = math.prod(row) * self.dtype.itemsize
+        with errors_of(self.path), zipfile.ZipFile(self.path) as file:
+            stream = file.open(_member(self.name))
+            _, _, columns_first = _header(stream)
+            if columns_first and len(self.shape) > 1:  # no rows in such a file
+                yield from _split(read_npz(self.path, [self.name])[self.name], count)
+                return
+            for first in range(0, self.shape[0], count):
+                rows = min(count, self.shape[0] - first)
+                content = stream.read(rows * size)
+                yield np.frombuffer(content, dtype=self.dtype).reshape(rows, *row)
+
+
+def stored_arrays(path: Path, names: Sequence[str]) -> dict[str, StoredArray]:
+    """The named arrays, of which nothing but shape and type is read.
+
+    Raises:
+        InputError: Damaged, arrays of objects, or one missing.
+    """
+    found = {}
+    with errors_of(path), zipfile.ZipFile(path) as file:
+        _check_there(path, names, [each.removesuffix(".npy") for each in file.namelist()])
+        for name in names:
+            with file.open(_member(name)) as stream:
+                shape, dtype, _ = _header(stream)
+                start = stream.tell()
+            if start + math.prod(shape) * dtype.itemsize != file.getinfo(_member(name)).file_size:
+                raise ValueError("an array has another length than its header says")
+            found[name] = StoredArray(path, name, shape, dtype)
+    return found
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
+    """Shape, type and whether the first axis runs fastest."""
+    version = np.lib.format.read_magic(stream)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)  # fmt: skip
+    if read is None:
+        raise ValueError("an array of a version that holds no plain numbers")
+    shape, columns_first, dtype = read(stream)
+    if dtype.hasobject:
+        raise ValueError("an array of objects")
+    return shape, dtype, columns_first
+
+
+def _split(array: NDArray[Any], count: int) -> Iterator[NDArray[Any]]:
+    for first in range(0, len(array), count):
+        yield np.ascontiguousarray(array[first : first + count])
+
+
+def _member(name: str) -> str:
+    return f"{name}.npy"
+
+
+def _check_there(path: Path, names: Sequence[str], there: Sequence[str]) -> None:
+    missing = [name for name in names if name not in there]
+    if missing:
+        raise InputError(
+            f"{path.name} has no {', '.join(missing)}", hint="it is not such a data set"
+        )
+
+
+@contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """What reading a file raises, as our errors."""
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            missing = [name for name in names if name not in file.files]
-            if missing:
-                raise InputError(
-                    f"{path.name} has no {', '.join(missing)}", hint="it is not such a data set"
-                )
-            return {name: file[name] for name in names}
+        yield
+    except MemoryError as exc:
+        raise InputError(
+            f"{path.name} does not fit into the memory of this machine: {exc}",  # counts, shapes
+            hint="to train, set a smaller size under [data], such as size = 64; else take the "
+            "file at a smaller size",
+        ) from exc
     except (
         OSError, ValueError, EOFError, AttributeError, NotImplementedError,
         zipfile.BadZipFile, zlib.error,

@@ -85,21 +85,43 @@ class Origin:
         return {**asdict(self.selection), "sha256": dict(self.sha256)}
 
 
+class SplitDigest:
+    """SHA-256 over inputs and labels, where the inputs come in parts.
+
+    Args:
+        shape: Of all inputs.
+        dtype: Of them.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self._found = hashlib.sha256(_head(shape, dtype))
+
+    def add(self, inputs: NDArray[Any]) -> None:
+        """The next ones."""
+        self._found.update(np.ascontiguousarray(inputs).data)
+
+    def hex(self, labels: NDArray[np.int64]) -> str:
+        """After the last of them."""
+        found = self._found.copy()
+        found.update(_head(labels.shape, labels.dtype))
+        found.update(np.ascontiguousarray(labels).data)
+        return found.hexdigest()
+
+
+def _head(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    return str((shape, dtype.str)).encode()
+
+
 def split_digest(split: Split) -> str:
     """SHA-256 over inputs and labels, hex."""
-    found = hashlib.sha256()
-    for array in (split.inputs, split.labels):
-        found.update(str((array.shape, array.dtype.str)).encode())
-        found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()
+    found = SplitDigest(split.inputs.shape, split.inputs.dtype)
+    found.add(split.inputs)
+    return found.hex(split.labels)
 
 
 def input_digests(split: Split) -> NDArray[np.uint8]:
-    """uint8 ``[n, 16]``: the beginning of SHA-256 of each input's bytes."""
-    joined = b"".join(
-        hashlib.sha256(record.tobytes()).digest()[:INPUT_DIGEST_BYTES] for record in split.inputs
-    )
-    return np.frombuffer(joined, dtype=np.uint8).reshape(len(split), INPUT_DIGEST_BYTES)
+    """uint8 ``[n, 16]``: the beginning of SHA-256 of each input's bytes as it was stored."""
+    return np.ascontiguousarray(split.input_digests()[:, :INPUT_DIGEST_BYTES])
 
 
 def count_known(digests: NDArray[np.uint8], known: NDArray[np.uint8]) -> int:

@@ -5,18 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from safelight.errors import InputError
-from safelight.imaging import Image
-from safelight.imaging.steps import CenterCropSquare, Resize
 from safelight.models.data_source import opened
 from safelight.models.datasets import medmnist
 from safelight.models.datasets.dataset import Dataset, absent_classes, check_labels
 from safelight.models.datasets.leakage import leakage
 from safelight.models.datasets.origin import Selection, input_digests
-from safelight.models.datasets.split import Split, without_repeats_of
+from safelight.models.datasets.split import without_repeats_of
 from safelight.models.licence import UNSTATED_ATTRIBUTION, UNSTATED_LICENCE
 from safelight.models.training.config import DataConfig
 from safelight.models.training.profiles import PROFILES
@@ -36,7 +31,7 @@ def open_dataset(config: DataConfig, watch: Watch) -> Dataset:
         watch: Told of images read, and of leakage.
 
     Raises:
-        InputError: Missing or damaged files, labels of one class.
+        InputError: Missing or damaged files, labels of one class, more than the memory holds.
         UnreachableError: A download that is not to be had.
     """
     dataset = _opened(config, watch)
@@ -85,7 +80,7 @@ def open_dataset(config: DataConfig, watch: Watch) -> Dataset:
     origin = replace(dataset.origin, learned=input_digests(train))
     dataset = replace(dataset, train=train, origin=origin)
     check_labels(dataset)
-    return _reduced(dataset, config.size, watch)
+    return dataset
 
 
 def _opened(config: DataConfig, watch: Watch) -> Dataset:
@@ -94,34 +89,10 @@ def _opened(config: DataConfig, watch: Watch) -> Dataset:
 
     if config.name == "wdbc":
         return opened(None, Selection())
+    side = config.size or LARGEST_SIDE
     if config.name:
-        return opened(medmnist.find_or_download(config.name), Selection("medmnist"))
-    selection = Selection(size=config.size, fold=config.fold, finding=config.finding)
-    return opened(Path(config.path), selection, reading)
-
-
-def _reduced(dataset: Dataset, size: int, watch: Watch) -> Dataset:
-    """Images no larger than ``size``, or `LARGEST_SIDE` where it is 0; records as they are."""
-    shape = dataset.train.inputs.shape
-    side = size or LARGEST_SIDE
-    if len(shape) < 3 or max(shape[1:3]) <= side or dataset.train.inputs.dtype != np.uint8:
-        return dataset
-    watch.say(f"images are reduced from {shape[1]}×{shape[2]} to {side}×{side} pixels")
-    parts = {
-        name: replace(split, inputs=_smaller(split, side, watch))
-        for name, split in dataset.splits.items()
-    }
-    return replace(dataset, **parts)  # type: ignore[arg-type]
-
-
-def _smaller(split: Split, side: int, watch: Watch) -> NDArray[np.uint8]:
-    crop, resize = CenterCropSquare(), Resize(side, side)
-    colour = split.inputs.ndim == 4
-    result = np.empty((len(split), side, side, *((3,) if colour else ())), dtype=np.uint8)
-    for index, image in enumerate(split.inputs):
-        planes = resize.apply(crop.apply(Image.from_array(image).channels_first()))
-        values = np.round(planes * 255)
-        result[index] = np.moveaxis(values, 0, 2) if colour else values[0]
-        if index % 500 == 0:
-            watch.progress("reducing images", index, len(split))
-    return result
+        path, selection = medmnist.find_or_download(config.name), Selection("medmnist")
+    else:
+        path = Path(config.path)
+        selection = Selection(size=config.size, fold=config.fold, finding=config.finding)
+    return opened(path, selection, reading, side=side)
