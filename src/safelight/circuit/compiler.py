@@ -10,19 +10,20 @@ import numpy as np
 
 from safelight.circuit.checks import key_requirements, register_states
 from safelight.circuit.class_activation_map import with_class_activation_map
+from safelight.circuit.cost import constant_bytes
 from safelight.circuit.graph import Graph
 from safelight.circuit.im2col import patched
 from safelight.circuit.lowering import Lowered, lower
 from safelight.circuit.normal_form import DEFAULT_INPUT_BOUND, NormalForm, normal_form
 from safelight.circuit.normalise import normalised
 from safelight.circuit.packing import Packing, Watch, check_sizes, positions, search_packing
-from safelight.circuit.program import Program
+from safelight.circuit.program import MAX_CONSTANT_BYTES, Program
 from safelight.circuit.scales import ScalePlan, plan_scales
 from safelight.circuit.signature import Outputs, Signature, slot_runs
 from safelight.circuit.sparse import IntArray
 from safelight.ckks.ciphertext import KeyRequirements
 from safelight.ckks.parameters import MAX_LOG2_QP
-from safelight.errors import SlotCountError
+from safelight.errors import CompileError, SlotCountError
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ def compile_graph(
         packing = search_packing(form, slots, wanted, op_levels(form, plan), watch)
         packing = replace(packing, patches=patches is not None)
     lowered = lower(graph.name, form, plan, packing)
+    _check_constants(lowered.program)
     requirements = key_requirements(lowered.program)
     gather = None if patches is None else patches.gather
     signature = _signature(graph, meaning, lowered, packing, gather, input_bound)
@@ -131,6 +133,16 @@ def planned(graph: Graph, input_bound: float = DEFAULT_INPUT_BOUND) -> tuple[Nor
                 raise
             continue
         return form, plan
+
+
+def _check_constants(program: Program) -> None:
+    occupied = constant_bytes(program)
+    if occupied > MAX_CONSTANT_BYTES:
+        raise CompileError(
+            f"its weights, spread over the slots, occupy {occupied / 1e6:,.0f} MB, above the "
+            f"{MAX_CONSTANT_BYTES / 1e6:,.0f} MB that a service holds of one model",
+            hint="use fewer channels in the widest layers",
+        )
 
 
 def _most_records(form: NormalForm, slots: int) -> int:

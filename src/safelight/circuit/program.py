@@ -20,6 +20,11 @@ from safelight.ckks.parameters import Parameters
 
 Vector = NDArray[np.float64]
 
+# How much the vectors of one program may occupy: `compile_graph` makes no larger program, the
+# wire format carries none. A residual network of 20 layers at N = 32768 has some 3,000 diagonals
+# of 131 kB; the widest network that `safelight train` tries has 800 MB of them.
+MAX_CONSTANT_BYTES = 1 << 30
+
 
 @dataclass(frozen=True)
 class LinearTransform:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from safelight.circuit.program import Program
 from safelight.ckks.parameters import Parameters
-from safelight.errors import CompileError
+from safelight.errors import CompileError, WireError
 from safelight.wire.program import decode_program
 
 
@@ -60,4 +60,7 @@ class StoredProgram:
                 f"the compiled program of {self.name!r} is damaged",
                 hint="restart the service: it compiles what is damaged again",
             )
-        return decode_program(data)
+        try:
+            return decode_program(data)
+        except WireError as exc:  # not the request's fault
+            raise CompileError(f"the compiled program of {self.name!r}: {exc.message}") from exc

@@ -17,10 +17,6 @@ from numpy.typing import NDArray
 from safelight.errors import MalformedError
 from safelight.wire.frame import Buffer
 
-# How much the vectors of one program may occupy. A residual network of 20 layers at N = 32768
-# has some 3,000 diagonals of 131 kB.
-MAX_CONSTANT_BYTES = 512 * 1024 * 1024
-
 # number of distinct values, number of vectors, bytes of an index, reserved
 FIELDS = struct.Struct("<QIB3s")
 _RESERVED = bytes(3)
@@ -73,7 +69,8 @@ def decode_constants(
         fields: The unpacked `FIELDS`.
         payload: One Zstandard frame, or nothing where there are no vectors.
         slots: Length of a vector.
-        limit: Most bytes that table, indices and vectors may occupy together.
+        limit: Most bytes that the vectors may occupy; table and indices take at most twice that
+            while they are read.
 
     Raises:
         MalformedError: Above the limit, a payload that is not what the fields announce, values
@@ -83,12 +80,15 @@ def decode_constants(
     if reserved != _RESERVED:
         raise MalformedError("reserved bytes are not zero")
     index_count = vector_count * slots
+    if 8 * index_count > limit:
+        raise MalformedError(f"constants of {8 * index_count} bytes, above the limit of {limit}")
     raw_bytes = 8 * value_count + width * index_count
-    if raw_bytes + 8 * index_count > limit:
-        raise MalformedError(
-            f"constants of {raw_bytes + 8 * index_count} bytes, above the limit of {limit}"
-        )
-    if width != _index_bytes(value_count) or (vector_count == 0) != (value_count == 0):
+    no_values = value_count == 0
+    if (
+        width != _index_bytes(value_count)
+        or value_count > index_count
+        or no_values != (vector_count == 0)
+    ):
         raise MalformedError("the sizes of table, indices and vectors do not fit together")
     if vector_count == 0:
         if len(payload):

@@ -9,12 +9,11 @@ import hashlib
 import struct
 from typing import Any
 
-from safelight.circuit.program import Program, Vector
+from safelight.circuit.program import MAX_CONSTANT_BYTES, Program, Vector
 from safelight.errors import MalformedError
 from safelight.wire.canonical_json import canonical_json, parse_json
 from safelight.wire.constants import (
     FIELDS,
-    MAX_CONSTANT_BYTES,
     decode_constants,
     encode_constants,
 )

@@ -12,6 +12,7 @@ import pytest
 
 from circuit_graphs import GraphBuilder, clear_logits, compiled
 from safelight.circuit.compiler import Compiled
+from safelight.circuit.cost import constant_bytes
 from safelight.circuit.diagonals import cover, plan_diagonals, split_giant_steps
 from safelight.circuit.explain import explain
 from safelight.circuit.graph import Graph
@@ -176,6 +177,15 @@ def zeroed(graph: Graph, name: str) -> Graph:
         for layer in graph.layers
     ]
     return replace(graph, layers=tuple(layers))
+
+
+def test_what_no_service_would_hold_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    occupied = constant_bytes(compiled(GRAPH).program)
+    monkeypatch.setattr("safelight.circuit.compiler.MAX_CONSTANT_BYTES", occupied)
+    compiled(GRAPH)
+    monkeypatch.setattr("safelight.circuit.compiler.MAX_CONSTANT_BYTES", occupied - 1)
+    with pytest.raises(CompileError, match="spread over the slots, occupy"):
+        compiled(GRAPH)
 
 
 def test_a_constant_model_is_refused_by_name() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +98,16 @@ def test_a_changed_program_is_not_run(folder: Path) -> None:
     model.program.path.unlink()
     with pytest.raises(CompileError, match="gone"):
         model.program.load()
+
+
+def test_a_program_that_cannot_be_read_is_not_the_requests_fault(folder: Path) -> None:
+    model = served(folder)
+    assert isinstance(model.program, StoredProgram)
+    content = model.program.path.read_bytes()[:-1]
+    model.program.path.write_bytes(content)
+    stored = replace(model.program, digest=hashlib.sha256(content).hexdigest())
+    with pytest.raises(CompileError, match=f"the compiled program of '{NAME}': "):
+        stored.load()
 
 
 def test_another_model_has_another_entry(tmp_path: Path) -> None:

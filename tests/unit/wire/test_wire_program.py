@@ -206,6 +206,7 @@ ZEROS = struct.pack("<QIB3s", 1, 2**31, 1, bytes(3))
         (struct.pack("<QIB3s", 6, 3, 1, bytes(3)), frame(RAW + bytes(2048))),  # one unused
         (ZEROS, frame(bytes(64))),  # four terabytes
         (struct.pack("<QIB3s", 2**61, 2, 4, bytes(3)), PAYLOAD),
+        (struct.pack("<QIB3s", 2 * 2048 + 1, 2, 2, bytes(3)), PAYLOAD),  # values that none can use
         (FIELDS, b""),
         (FIELDS, PAYLOAD[:-1]),
         (FIELDS, PAYLOAD + b"\0"),
@@ -229,7 +230,7 @@ def test_constants_are_checked(fields: bytes, payload: bytes) -> None:
 
 
 def test_cap_is_held_before_decompressing() -> None:
-    needed = len(RAW) + 8 * 2 * PARAMETERS.slots
+    needed = 8 * 2 * PARAMETERS.slots
     assert decode_program(MESSAGE, limit=needed)
     with pytest.raises(MalformedError, match="above the limit"):
         decode_program(MESSAGE, limit=needed - 1)
