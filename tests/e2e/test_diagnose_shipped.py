@@ -81,6 +81,30 @@ def test_a_nodule_is_the_same_in_both_formats(data_dir: Path, tmp_path: Path) ->
     np.testing.assert_allclose(one, other, atol=1e-12)
 
 
+def test_a_whole_slice_needs_a_centre(data_dir: Path, tmp_path: Path) -> None:
+    crop = lidc.load(data_dir / "lidc-nodules", size=48).inputs[0]
+    whole = np.full((512, 512), -1000, np.int32)
+    whole[100:148, 200:248] = crop
+    path = tmp_path / "slice.dcm"
+    path.write_bytes(
+        build_dicom(
+            (whole + 1024).astype(np.uint16),
+            Modality="CT",
+            RescaleIntercept="-1024",
+            RescaleSlope="1",
+        )
+    )
+    done = safelight("diagnose", path, "--model", "lung-nodule-48")
+    assert "512 × 512" in done.refusal()
+    assert "--centre" in done.err
+    found = [
+        safelight("diagnose", *given, "--model", "lung-nodule-48", "--json").document("diagnose")
+        for given in ([path, "--centre", "124,224"], nodules(data_dir, tmp_path)[:1])
+    ]
+    one, other = (each["diagnoses"][0]["probability"] for each in found)
+    assert abs(one - other) < 2e-3
+
+
 def test_a_picture_without_hounsfield_units_is_refused(tmp_path: Path) -> None:
     file = io.BytesIO()
     PIL.Image.fromarray(np.zeros((48, 48), np.uint8)).save(file, "PNG")

@@ -41,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "class-activation map",
     )
     parser.add_argument(
+        "--centre",
+        type=_centre,
+        metavar="ROW,COLUMN",
+        help="for models of a crop, such as lung-nodule-48: the pixel in its middle, from 0",
+    )
+    parser.add_argument(
         "--public-part",
         type=Path,
         metavar="FILE",
@@ -63,6 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_connection_arguments(parser)
 
 
+def _centre(text: str) -> tuple[int, int]:
+    row, _, column = text.partition(",")
+    if not (row.isdecimal() and column.isdecimal() and len(text) < 20):
+        raise argparse.ArgumentTypeError("give a row and a column, such as 212,305")
+    return int(row), int(column)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Diagnoses every input."""
     if arguments.public_part is not None:
@@ -79,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
             check_has_maps(signature)
             _make(arguments.heatmap)
         public = preprocessing_of(signature).public_parts
-        both = list(client.diagnose_with_maps(name, arguments.paths))
+        both = list(client.diagnose_with_maps(name, arguments.paths, centre=arguments.centre))
     pictures = [
         None
         if arguments.heatmap is None or heatmap is None
@@ -113,7 +126,7 @@ def _run_sealed(arguments: argparse.Namespace) -> int:
     with _sealed_client(arguments) as client:
         name = arguments.model if arguments.server else load_model(arguments.model).name
         public = preprocessing_of(client.model(name).interface).public_parts
-        found = list(client.diagnose(name, arguments.paths))
+        found = list(client.diagnose(name, arguments.paths, centre=arguments.centre))
     if arguments.json:
         parts = [asdict(part) for part in public]
         documents = [diagnosis.to_json() for diagnosis in found]

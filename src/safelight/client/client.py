@@ -158,20 +158,35 @@ class Client:
             self._models[name] = Model(info, signature)
         return self._models[name]
 
-    def diagnose(self, model: str, paths: Sequence[str | Path]) -> Iterator[Diagnosis]:
+    def diagnose(
+        self,
+        model: str,
+        paths: Sequence[str | Path],
+        *,
+        centre: tuple[int, int] | None = None,
+    ) -> Iterator[Diagnosis]:
         """Diagnoses for image files, or for every record of CSV or JSON files.
 
         All files are read before anything is sent, so that a bad one stops nothing half-way.
+
+        Args:
+            model: Name.
+            paths: Files.
+            centre: Row and column around which a model of crops looks at the one image.
         """
-        for found, _ in self.diagnose_with_maps(model, paths):
+        for found, _ in self.diagnose_with_maps(model, paths, centre=centre):
             yield found
 
     def diagnose_with_maps(
-        self, model: str, paths: Sequence[str | Path]
+        self,
+        model: str,
+        paths: Sequence[str | Path],
+        *,
+        centre: tuple[int, int] | None = None,
     ) -> Iterator[tuple[Diagnosis, Heatmap | None]]:
         """As `diagnose`, each with its coarse heatmap where the model gives maps."""
         signature = self.model(model).signature
-        loaded = load_inputs(signature, paths)
+        loaded = load_inputs(signature, paths, centre)
         sources, inputs = [source for source, _ in loaded], [values for _, values in loaded]
         for start in range(0, len(inputs), signature.records):
             stop = start + signature.records

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from safelight.circuit.signature import Signature
 from safelight.errors import InputError, WireError
-from safelight.imaging import Preprocessing, load_image, read_records
+from safelight.imaging import Image, Preprocessing, load_image, read_records
+from safelight.imaging.steps import CenterCropSquare, Resize
 from safelight.wire.interface import ModelInterface
 
 FloatArray = NDArray[np.float64]
@@ -32,18 +33,27 @@ def preprocessing_of(signature: Signature | ModelInterface) -> Preprocessing:
 
 
 def load_inputs(
-    signature: Signature | ModelInterface, paths: Sequence[str | Path]
+    signature: Signature | ModelInterface,
+    paths: Sequence[str | Path],
+    centre: tuple[int, int] | None = None,
 ) -> list[tuple[str, FloatArray]]:
     """(source, input of the model's shape) for each image, or for each record of each table.
 
+    Args:
+        signature: Of the model.
+        paths: Files.
+        centre: Row and column around which the model's crop is cut out of the one image.
+
     Raises:
-        InputError: A file is not what the model takes.
+        InputError: A file is not what the model takes, or a centre where it takes no crop.
     """
     steps = preprocessing_of(signature)
+    if centre is not None:
+        _check_takes_crop(signature, steps, len(paths))
     inputs: list[tuple[str, FloatArray]] = []
     for number, path in enumerate(map(Path, paths), start=1):
         try:
-            inputs += _load(signature, steps, path)
+            inputs += _load(signature, steps, path, centre)
         except InputError as exc:
             if len(paths) == 1:
                 raise
@@ -54,10 +64,18 @@ def load_inputs(
 
 
 def _load(
-    signature: Signature | ModelInterface, steps: Preprocessing, path: Path
+    signature: Signature | ModelInterface,
+    steps: Preprocessing,
+    path: Path,
+    centre: tuple[int, int] | None,
 ) -> Iterator[tuple[str, FloatArray]]:
     if not steps.is_for_records:
-        values = steps.apply(load_image(path, value_scale=steps.value_scale))
+        image = load_image(path, value_scale=steps.value_scale)
+        if centre is not None:
+            image = image.crop(centre, *signature.input_shape[1:])
+        elif takes_crop(signature, steps):
+            _check_is_crop(signature, image)
+        values = steps.apply(image)
         _check(signature, values, "")
         yield str(path), values
         return
@@ -67,6 +85,36 @@ def _load(
     for row, values in enumerate(steps.apply_record(table.features), start=1):
         _check(signature, values, f"record {row}: ")
         yield f"{path}#{row}", values
+
+
+def takes_crop(signature: Signature | ModelInterface, steps: Preprocessing) -> bool:
+    """Whether only images of the model's own size fit: they show a finding at its scale."""
+    framed = any(isinstance(step, CenterCropSquare | Resize) for step in steps.steps)
+    plain = not (steps.is_for_records or steps.public_parts or framed)
+    return plain and len(signature.input_shape) == 3
+
+
+def _check_takes_crop(
+    signature: Signature | ModelInterface, steps: Preprocessing, count: int
+) -> None:
+    if not takes_crop(signature, steps):
+        raise InputError(
+            f"the model {signature.model!r} takes whole images or records, not a part of one",
+            hint="leave the centre out",
+        )
+    if count != 1:
+        raise InputError(f"a centre goes with one image, not with {count}", hint="ask one by one")
+
+
+def _check_is_crop(signature: Signature | ModelInterface, image: Image) -> None:
+    height, width = signature.input_shape[1:]
+    if (image.height, image.width) != (height, width):
+        raise InputError(
+            f"the image has {image.height} × {image.width} pixels where the model takes a part of "
+            f"{height} × {width} at the same scale",
+            hint="name the pixel in the middle of the part, such as that of a nodule: "
+            "--centre ROW,COLUMN",
+        )
 
 
 def _check(signature: Signature | ModelInterface, values: FloatArray, where: str) -> None:

@@ -147,10 +147,22 @@ class SealedClient:
             self._models[name] = self._transport.sealed_model(name, self.level)
         return self._models[name]
 
-    def diagnose(self, model: str, paths: Sequence[str | Path]) -> Iterator[Diagnosis]:
-        """Diagnoses for image files, or for every record of CSV or JSON files."""
+    def diagnose(
+        self,
+        model: str,
+        paths: Sequence[str | Path],
+        *,
+        centre: tuple[int, int] | None = None,
+    ) -> Iterator[Diagnosis]:
+        """Diagnoses for image files, or for every record of CSV or JSON files.
+
+        Args:
+            model: Name.
+            paths: Files.
+            centre: Row and column around which a model of crops looks at the one image.
+        """
         interface = self.model(model).interface
-        loaded = load_inputs(interface, paths)
+        loaded = load_inputs(interface, paths, centre)
         sources, inputs = [source for source, _ in loaded], [values for _, values in loaded]
         for start in range(0, len(inputs), interface.records):
             stop = start + interface.records

@@ -141,6 +141,34 @@ class Image:
             provenance=(*self.provenance, f"frame {index}"),
         )
 
+    def crop(self, centre: tuple[int, int], height: int, width: int) -> Image:
+        """The part around a pixel; of an even side, the pixel is the first of the second half.
+
+        Args:
+            centre: Row and column, from 0.
+            height: Of the part.
+            width: Of the part.
+
+        Raises:
+            ImageError: A stack of frames, or a part that leaves the image.
+        """
+        if self.has_frames:
+            raise ImageError(
+                "a part is cut out of one image, not of a stack", hint="choose a frame"
+            )
+        top, left = centre[0] - height // 2, centre[1] - width // 2
+        if min(top, left) < 0 or top + height > self.height or left + width > self.width:
+            raise ImageError(
+                f"{height} × {width} pixels around row {centre[0]}, column {centre[1]} leave the "
+                f"image of {self.height} × {self.width}",
+                hint="choose a place further inside; rows and columns are numbered from 0",
+            )
+        return replace(
+            self,
+            pixels=self.pixels[top : top + height, left : left + width],
+            provenance=(*self.provenance, f"{height} × {width} pixels cut out"),
+        )
+
     def channels_first(self) -> Pixels:
         """A writable copy ``[C, H, W]`` of an image without frames axis."""
         if self.has_frames:

@@ -122,6 +122,8 @@ def shipped_rows(dataset: Dataset) -> Iterator[Row]:
             splits = {k: _prepared(steps, dataset.splits[k]) for k in ("train", "test")}
         except InputError:
             continue
+        if splits["test"].shape[1:] != model.graph.input_shape:
+            continue  # crops of another size
         outputs = model.meaning.outputs
 
         def answer(inputs: FloatArray, model: Any = model, outputs: Any = outputs) -> FloatArray:

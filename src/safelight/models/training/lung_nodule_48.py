@@ -67,8 +67,10 @@ MODEL = DistilledModel(
     words=Words(
         intended_use=(
             "To show and measure encrypted inference on CT: a square of 48 pixels (about 34 mm) "
-            "centred on a lung nodule, in Hounsfield units (DICOM or NIfTI). For research and "
-            "education. It is not a medical device and no decision about a patient may rest on it."
+            "centred on a lung nodule, in Hounsfield units (DICOM or NIfTI). A whole slice is "
+            "refused: name the nodule's pixel (`safelight diagnose --centre ROW,COLUMN`) or give "
+            "the crop. For research and education. It is not a medical device and no decision "
+            "about a patient may rest on it."
         ),
         made=(
             "Networks with one quadratic a channel after batch norm, distilled from an ensemble of "

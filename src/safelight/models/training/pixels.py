@@ -66,11 +66,13 @@ class Normalisation:
         reach = max(max(m, 1 - m) / s for m, s in zip(self.mean, self.std, strict=True))
         return round(_BOUND_MARGIN * reach, 2)
 
-    def preprocessing(self, shape: Sequence[int]) -> dict[str, Any]:
+    def preprocessing(self, shape: Sequence[int], *, framed: bool = True) -> dict[str, Any]:
         """The steps from a file to the network's input, as ``model.json`` has them.
 
         Args:
             shape: Channels, height, width.
+            framed: Whether an image of any size is cut to a square and resized; else only images
+                of this height and width fit.
         """
         if len(shape) == 1:
             return {
@@ -84,8 +86,9 @@ class Normalisation:
             centre, width = self.window_hu
             steps.append({"step": "window", "center_hu": centre, "width_hu": width})
         steps.append({"step": "colour" if shape[0] == 3 else "greyscale"})
-        steps.append({"step": "center_crop_square"})
-        steps.append({"step": "resize", "height": shape[1], "width": shape[2]})
+        if framed:
+            steps.append({"step": "center_crop_square"})
+            steps.append({"step": "resize", "height": shape[1], "width": shape[2]})
         steps.append({"step": "normalize", "mean": list(self.mean), "std": list(self.std)})
         return {"version": 1, "steps": steps}
 

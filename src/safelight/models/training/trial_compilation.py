@@ -148,6 +148,8 @@ def description_of(
 ) -> dict[str, Any]:
     """The part of ``model.json`` that does not depend on the weights."""
     about = objective.about
+    # crops of CT show a finding at its size; a whole slice, resized, would look like one
+    framed = normalisation.window_hu is None
     features = {"features": list(about.features)} if about.features else {}
     activation = {"binary": "sigmoid", "multi-label": "sigmoid_each"}.get(about.task, "softmax")
     return {
@@ -158,7 +160,7 @@ def description_of(
         "input_shape": list(architecture.input_shape),
         "input_bound": normalisation.bound,
         **features,
-        "preprocessing": normalisation.preprocessing(architecture.input_shape),
+        "preprocessing": normalisation.preprocessing(architecture.input_shape, framed=framed),
         "outputs": {
             "classes": list(about.classes),
             "activation": activation,
