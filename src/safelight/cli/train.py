@@ -91,7 +91,9 @@ def run(arguments: argparse.Namespace) -> int:
 def configuration(arguments: argparse.Namespace) -> Config:
     """What the file and the options say together; options win."""
     from safelight.models.datasets.medmnist_sets import KNOWN_MD5
-    from safelight.models.training.config import Config, DataConfig, checked, read_config
+    from safelight.models.training.config import Config, DataConfig
+    from safelight.models.training.config_checks import checked
+    from safelight.models.training.config_file import read_config
 
     if not arguments.source:
         raise InputError("no data are named", hint="give a TOML file, a MedMNIST .npz or a folder")

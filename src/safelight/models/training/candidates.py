@@ -26,18 +26,27 @@ class Candidate:
     architecture: Architecture
 
 
-def candidates(input_shape: tuple[int, ...], outputs: int) -> Iterator[Candidate]:
+def candidates(
+    input_shape: tuple[int, ...], outputs: int, *, dropout: float = 0.2, average: bool = False
+) -> Iterator[Candidate]:
     """From the widest to the cheapest; of records an MLP and logistic regression.
 
     Args:
         input_shape: Channels, height, width; or features of a record.
         outputs: Number of logits.
+        dropout: Before the last layer of those that have a hidden one.
+        average: Whether the last maps of those that end in maps are averaged.
     """
+
+    def built(*hidden: Hidden) -> Architecture:
+        in_maps = bool(hidden) and not isinstance(hidden[-1], Dense)
+        share = dropout if hidden else 0.0
+        return Architecture(input_shape, hidden, outputs, share, average and in_maps)
+
     if len(input_shape) == 1:
         for features in (64, 16):
-            hidden = (Dense(features), Dense(features))
-            yield Candidate(f"mlp-{features}", _built(input_shape, hidden, outputs))
-        yield Candidate("logistic", _built(input_shape, (), outputs))
+            yield Candidate(f"mlp-{features}", built(Dense(features), Dense(features)))
+        yield Candidate("logistic", built())
         return
     stem, side = _stem(min(input_shape[1:]))
     area = side * side
@@ -54,19 +63,12 @@ def candidates(input_shape: tuple[int, ...], outputs: int) -> Iterator[Candidate
         Convolution(min(256, SLOTS // last), 3, 2, 1),
     )
     narrow = (*stem[:-1], Convolution(10, stem[-1].kernel, stem[-1].stride, stem[-1].padding))
-    yield Candidate(
-        "wide", _built(input_shape, (*deep, Convolution(wider, 3, 1, 1), *tail), outputs)
-    )
-    yield Candidate("medium", _built(input_shape, (*deep, *tail), outputs))
-    yield Candidate(
-        "small",
-        _built(
-            input_shape, (*narrow, Convolution(40, 3, 2, 1), Convolution(128, 3, 2, 1)), outputs
-        ),
-    )
     fast = (*stem[:-1], Convolution(5, stem[-1].kernel, stem[-1].stride, stem[-1].padding))
-    yield Candidate("fast", _built(input_shape, (*fast, Dense(100)), outputs))
-    yield Candidate("logistic", _built(input_shape, (), outputs))
+    yield Candidate("wide", built(*deep, Convolution(wider, 3, 1, 1), *tail))
+    yield Candidate("medium", built(*deep, *tail))
+    yield Candidate("small", built(*narrow, Convolution(40, 3, 2, 1), Convolution(128, 3, 2, 1)))
+    yield Candidate("fast", built(*fast, Dense(100)))
+    yield Candidate("logistic", built())
 
 
 def _stem(side: int) -> tuple[list[Convolution], int]:
@@ -78,7 +80,3 @@ def _stem(side: int) -> tuple[list[Convolution], int]:
         stem.append(Convolution(channels, 5 if not stem else 3, 2, 2 if not stem else 1))
         if side <= CORE_SIDE + 4:
             return stem, side
-
-
-def _built(input_shape: tuple[int, ...], hidden: tuple[Hidden, ...], outputs: int) -> Architecture:
-    return Architecture(input_shape, hidden, outputs, dropout=0.2 if hidden else 0.0)

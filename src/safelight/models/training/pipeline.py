@@ -28,7 +28,7 @@ from safelight.models.datasets.dataset import Dataset
 from safelight.models.training.architectures import Architecture, Network
 from safelight.models.training.augmentation import Augmentation
 from safelight.models.training.candidates import Candidate, candidates
-from safelight.models.training.config import Config, NetworkConfig, TrainingConfig
+from safelight.models.training.config import NETWORKS, Config, NetworkConfig, TrainingConfig
 from safelight.models.training.course import Course, Material, Progress, predict
 from safelight.models.training.objective import Objective
 from safelight.models.training.pixels import Normalisation, pixels
@@ -123,6 +123,7 @@ def run_training(config: Config, output: Path, watch: Watch | None = None) -> Ru
     """
     watch = watch or Silence()
     start = time.monotonic()
+    folder = RunFolder(output, config)
     threads = config.training.threads or default_threads()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
@@ -130,7 +131,7 @@ def run_training(config: Config, output: Path, watch: Watch | None = None) -> Ru
     dataset = open_dataset(config.data, watch)
     private = config.training.dp_epsilon > 0
     material = private_material(dataset) if private else material_of(dataset)
-    folder = RunFolder(output, config, dataset)
+    folder.begin(dataset)
     watch.say(_described(dataset))
     compile_start = time.monotonic()
     chosen = folder.chosen(
@@ -194,7 +195,11 @@ def material_of(dataset: Dataset) -> Material:
 def wanted(
     config: NetworkConfig, dataset: Dataset, material: Material, *, private: bool = False
 ) -> list[Candidate]:
-    """The networks to try, in order."""
+    """The networks to try, in order.
+
+    Raises:
+        InputError: The one that was asked for is not for such data.
+    """
     shape, outputs = tuple(material.images.shape[1:]), dataset.about.logits
     if config.kind in ("layers", "residual", "mlp"):
         hidden = config.hidden() if config.kind == "layers" else _named(config.kind)
@@ -202,11 +207,19 @@ def wanted(
         made.widths()
         asked = Candidate(config.kind, made)
         return [private_candidate(asked) if private else asked]
-    found = list(candidates(shape, outputs))
+    found = list(candidates(shape, outputs, dropout=config.dropout, average=config.average))
     if private:
         # noise grows with the number of weights: the narrow networks lose the least
         found = [private_candidate(c) for c in found if c.name in _FEW_WEIGHTS]
-    return found if config.kind == "auto" else [c for c in found if c.name == config.kind]
+    named = [c for c in found if config.kind in ("auto", c.name)]
+    if not named:
+        what = "training with differential privacy" if private else "records"
+        others = [c.name for c in found if c.name in NETWORKS]
+        raise InputError(
+            f"network {config.kind!r} is not for {what}",
+            hint=f"one of {', '.join(['auto', 'layers', 'mlp', *others])}",
+        )
+    return named
 
 
 def _named(kind: str) -> Any:

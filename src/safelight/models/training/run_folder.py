@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,34 +24,62 @@ from safelight.models.training.trial_compilation import Chosen
 Read = TypeVar("Read")
 
 FOLDER = "training"
+MOST_DIFFERENCES = 6
 _LAYERS = {kind.__name__: kind for kind in (Convolution, Residual, Dense)}
 
 
 class RunFolder:
     """``OUTPUT/training``: ``run.json``, ``network.json``, ``plan.json``, checkpoints.
 
+    Nothing is written before `begin`.
+
     Args:
         output: Folder of the model.
         config: Of the run.
-        dataset: Of the run; a digest of it is kept.
 
     Raises:
-        InputError: The folder holds a run with another configuration or other data.
+        InputError: There is a file in its place, it holds a run with another configuration, or a
+            model that this training did not make.
     """
 
-    def __init__(self, output: Path, config: Config, dataset: Dataset) -> None:
+    def __init__(self, output: Path, config: Config) -> None:
+        check_is_folder(output)
         self.path = output / FOLDER
-        self.path.mkdir(parents=True, exist_ok=True)
-        mine = json.loads(json.dumps({"config": _comparable(config), "data": digest(dataset)}))
-        known = self._read("run.json")
-        if known is None:
-            self._write("run.json", mine)
-        elif known != mine:
-            what = "data" if known.get("config") == mine["config"] else "configuration"
-            raise InputError(
-                f"{output.name} holds a training with another {what}",
-                hint=f"give another --output, or remove {output.name}/{FOLDER} to start again",
-            )
+        self._name = output.resolve().name
+        self._config = _comparable(config.to_json())
+        self._run = self._read("run.json")
+        self._model = _model_in(output)
+        known = self._run.get("config", {}) if self._run is not None else None
+        if known is None and self._model is not None:
+            known = self._model.get("training", {}).get("config")
+            if not isinstance(known, dict):
+                raise self._refused("a model that this training did not make")
+        other = [] if known is None else differences(_comparable(known), self._config)
+        if other:
+            raise self._refused(f"a training with another configuration: {_listed(other)}")
+
+    def begin(self, dataset: Dataset) -> None:
+        """Writes down what is trained on, or compares with what was.
+
+        Raises:
+            InputError: The folder holds a run, or its model, with other data.
+        """
+        data = digest(dataset)
+        if self._run is None:
+            selector = (self._model or {}).get("data", {}).get("selector", {})
+            same = dataset.origin is None or selector.get("sha256") == dict(dataset.origin.sha256)
+            if self._model is not None and not same:
+                raise self._refused("a model of other data")
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._write("run.json", {"config": self._config, "data": data})
+        elif self._run.get("data") != data:
+            raise self._refused("a training with other data")
+
+    def _refused(self, what: str) -> InputError:
+        return InputError(
+            f"{self._name} holds {what}",
+            hint=f"give another --output, or remove the folder {self._name} to start again",
+        )
 
     def checkpoint(self, name: str) -> Path:
         """Where a course keeps its state."""
@@ -82,13 +111,16 @@ class RunFolder:
                 f"{name} of the run is damaged", hint=f"remove the folder {FOLDER} to start again"
             ) from exc
 
-    def _read(self, name: str) -> Any:
+    def _read(self, name: str) -> dict[str, Any] | None:
         path = self.path / name
         if not path.is_file():
             return None
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as exc:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(found, dict):
+                raise TypeError("not an object")
+            return found
+        except (ValueError, TypeError) as exc:
             raise InputError(
                 f"{name} of the run is damaged", hint=f"remove the folder {FOLDER} to start again"
             ) from exc
@@ -109,11 +141,70 @@ def digest(dataset: Dataset) -> str:
     return found.hexdigest()
 
 
-def _comparable(config: Config) -> dict[str, Any]:
+def check_is_folder(output: Path) -> None:
+    """Refuses a place where no folder can be, before anything is read.
+
+    Raises:
+        InputError: It, or a folder above it, is a file, or may not be written to.
+    """
+    for place in (output, *output.absolute().parents):
+        if place.exists():
+            if not place.is_dir():
+                raise InputError(
+                    f"--output {output.name}: {place.name} is a file, not a folder",
+                    hint="give the folder that the model shall be written to",
+                )
+            if not os.access(place, os.W_OK):
+                raise InputError(
+                    f"--output {output.name}: nothing can be written to {place.name or place}",
+                    hint="give a folder of your own",
+                )
+            return
+
+
+def differences(known: Mapping[str, Any], mine: Mapping[str, Any]) -> list[str]:
+    """Each field in which two configurations differ, with both values."""
+    before, now = _flat(known), _flat(mine)
+    return [
+        f"{name} was {_value(before, name)}, now {_value(now, name)}"
+        for name in sorted({*before, *now})
+        if _value(before, name) != _value(now, name)
+    ]
+
+
+def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for section, part in table.items():
+        fields = part.items() if isinstance(part, Mapping) else ()
+        found |= {f"{section}.{name}": value for name, value in fields}
+    return found
+
+
+def _value(table: Mapping[str, Any], name: str) -> str:
+    return json.dumps(table[name], ensure_ascii=False) if name in table else "not given"
+
+
+def _listed(other: list[str]) -> str:
+    more = len(other) - MOST_DIFFERENCES
+    return "; ".join(other[:MOST_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _model_in(output: Path) -> dict[str, Any] | None:
+    """The ``model.json`` of a folder; empty where it is not ours."""
+    path = output / "model.json"
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
     """Without the path, which may be written in another way; the digest stands for the data."""
-    document = config.to_json()
-    document["data"].pop("path")
-    return document
+    data = {name: value for name, value in config.get("data", {}).items() if name != "path"}
+    return {**config, "data": data}
 
 
 def _chosen_to_json(chosen: Chosen) -> dict[str, Any]:

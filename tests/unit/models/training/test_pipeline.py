@@ -21,7 +21,8 @@ from safelight.errors import CompileError, InputError  # noqa: E402
 from safelight.imaging import Image, Preprocessing  # noqa: E402
 from safelight.models.datasets import medmnist  # noqa: E402
 from safelight.models.registry import load_model_folder  # noqa: E402
-from safelight.models.training.config import Config, config_from  # noqa: E402
+from safelight.models.training.config import Config  # noqa: E402
+from safelight.models.training.config_file import config_from  # noqa: E402
 from safelight.models.training.pipeline import run_training  # noqa: E402
 from safelight.models.training.publication import publish  # noqa: E402
 from safelight.models.training.trained_card import card_text  # noqa: E402
@@ -101,12 +102,19 @@ def test_a_second_run_adds_nothing_and_gives_the_same(tmp_path: Path) -> None:
 def test_a_folder_of_another_run_is_left_alone(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "any.npz", "binary")
     run_training(config(path), tmp_path / "out")
-    with pytest.raises(InputError, match="another configuration"):
+    with pytest.raises(InputError, match=r"configuration: training\.epochs was 3, now 4$"):
         run_training(config(path, epochs=4), tmp_path / "out")
-    with pytest.raises(InputError, match="another data"):
+    many = config(path, epochs=4)
+    many = replace(many, data=replace(many.data, licence="CC BY 4.0"))
+    with pytest.raises(InputError, match=r'licence was "CC0", now "CC BY 4\.0"; training\.epo'):
+        run_training(many, tmp_path / "out")
+    with pytest.raises(InputError, match="other data"):
         run_training(config(write_npz(tmp_path / "b.npz", "multi-class")), tmp_path / "out")
     (tmp_path / "out" / "training" / "plan.json").write_text("{}")
     with pytest.raises(InputError, match=r"plan\.json of the run is damaged"):
+        run_training(config(path), tmp_path / "out")
+    (tmp_path / "out" / "training" / "run.json").write_text("[]")
+    with pytest.raises(InputError, match=r"run\.json of the run is damaged"):
         run_training(config(path), tmp_path / "out")
 
 

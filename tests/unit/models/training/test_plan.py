@@ -18,7 +18,8 @@ from training_data import write_npz  # noqa: E402
 from safelight.models.training import course, pipeline, plan, unknown_kind  # noqa: E402
 from safelight.models.training.architectures import Architecture, Convolution  # noqa: E402
 from safelight.models.training.augmentation import Augmentation  # noqa: E402
-from safelight.models.training.config import TrainingConfig, config_from  # noqa: E402
+from safelight.models.training.config import TrainingConfig  # noqa: E402
+from safelight.models.training.config_file import config_from  # noqa: E402
 from safelight.models.training.plan import LEAST_EPOCHS, Plan, make_plan  # noqa: E402
 from safelight.models.training.publication import publish  # noqa: E402
 

@@ -20,7 +20,7 @@ from safelight.models.training.architectures import (  # noqa: E402
     Dense,
     Network,
 )
-from safelight.models.training.config import config_from  # noqa: E402
+from safelight.models.training.config_file import config_from  # noqa: E402
 from safelight.models.training.course import Recipe  # noqa: E402
 from safelight.models.training.pipeline import run_training  # noqa: E402
 from safelight.models.training.private_course import (  # noqa: E402
