@@ -189,7 +189,12 @@ def _attacks(
                 for start in range(len(flat))
             ]
         )
-        yield "gradient inversion", f"gradient of {batch} records", "a dense network", found
+        yield (
+            "gradient inversion",
+            f"gradient of {batch} record{'s' if batch > 1 else ''}",
+            "a dense network",
+            found,
+        )
 
 
 def _each(

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -35,7 +36,7 @@ class Section:
 
     Args:
         title: The heading.
-        paragraphs: Plain text.
+        paragraphs: Plain text; what stands between backticks is code.
         head: Of the table; none without rows.
         rows: Cells as plain text.
         text_columns: How many columns, from the left, are words; the others are numbers.
@@ -54,7 +55,7 @@ class Section:
     def to_html(self) -> str:
         """The section as HTML."""
         parts = [f"<h2>{escape(self.title)}</h2>"]
-        parts += [f"<p>{escape(text)}</p>" for text in self.paragraphs]
+        parts += [f"<p>{_with_code(text)}</p>" for text in self.paragraphs]
         if self.rows:
             cells = [[escape(cell) for cell in row] for row in self.rows]
             parts.append(table(self.head, cells, numbers_from=self.text_columns))
@@ -69,6 +70,11 @@ class Section:
             )
             parts.append(f'<div class="pictures">{"".join(shown)}</div>')
         return "\n".join(parts)
+
+
+def _with_code(text: str) -> str:
+    """Escaped text in which `words between backticks` are code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def machine() -> dict[str, str]:

@@ -89,6 +89,6 @@ def _figure(rows: Sequence[PrivacyRow]) -> object:
     axes.set_xticks(places, ["none" if r.epsilon is None else f"{r.epsilon:g}" for r in ordered])
     axes.set_xlabel("ε; dashed: an attack at chance")
     axes.set_ylim(0.45, 1)
-    axes.legend(loc="upper left")
+    axes.legend(loc="center left")
     axes.set_title("Accuracy and membership inference against ε, with 95 % intervals")
     return figure

@@ -19,7 +19,7 @@ def test_a_page_loads_nothing_and_escapes_everything(tmp_path: Path) -> None:
         title="<script>",
         lead="a & b",
         sections=(
-            Section("<b>", ("<i>",), ("<u>",), [["<s>"]]),
+            Section("<b>", ("<i> `a <code>`",), ("<u>",), [["<s>"]]),
             Section("pictures", pictures={'"<': np.zeros((2, 4, 4), np.uint8)}),
         ),
         document={"seed": 3},
@@ -28,6 +28,7 @@ def test_a_page_loads_nothing_and_escapes_everything(tmp_path: Path) -> None:
     text = page.read_text("utf-8")
     for tag in ("<script>", "<b>", "<i>", "<u>", "<s>", "<x>"):
         assert tag not in text
+    assert "&lt;i&gt; <code>a &lt;code&gt;</code>" in text
     assert "http" not in text.replace("http-equiv", "")
     assert "default-src 'none'" in text
     assert json.loads((tmp_path / "results.json").read_text("utf-8")) == {"seed": 3}
