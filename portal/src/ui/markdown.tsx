@@ -16,6 +16,11 @@ export function Markdown({ text }: { text: string }) {
       const Heading = heading[1]!.length === 1 ? "h3" : "h4";
       out.push(<Heading key={key}>{inline(heading[2]!)}</Heading>);
       i++;
+    } else if (line.startsWith("```")) {
+      const code: string[] = [];
+      for (i++; i < lines.length && !lines[i]!.startsWith("```"); i++) code.push(lines[i]!);
+      i++;
+      out.push(<pre key={key}>{code.join("\n")}</pre>);
     } else if (line.startsWith("|")) {
       const rows: string[] = [];
       while (i < lines.length && lines[i]!.startsWith("|")) rows.push(lines[i++]!);

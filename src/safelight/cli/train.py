@@ -28,6 +28,7 @@ from safelight.cli import train_obfuscated
 from safelight.cli.console import print_json
 from safelight.errors import InputError
 from safelight.models.licence import UNSTATED_LICENCE
+from safelight.models.model_name import name_from
 
 if TYPE_CHECKING:
     from safelight.models.training.config import Config
@@ -73,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
     from safelight.models.training.publication import publish
 
     config = configuration(arguments)
-    output = arguments.output or Path("out") / (config.model.name or _stem(arguments.source))
+    named = config.model.name or name_from(Path(arguments.source).resolve().stem, otherwise="model")
+    output = arguments.output or Path("out") / named
     if arguments.obfuscated is not None:
         with _watch() as watch:
             return train_obfuscated.run(arguments, config, output, watch)
@@ -211,13 +213,12 @@ def _table(report: dict[str, Any]) -> str:
 
 def _command(arguments: argparse.Namespace) -> str:
     words = ["safelight", "train", Path(arguments.source).name]
-    for name in ("minutes", "epochs", "seeds", "network", "threads", "kind", "dp_epsilon"):
+    for name in (
+        "minutes", "epochs", "seeds", "network", "threads", "kind", "dp_epsilon", "licence",
+        "attribution",
+    ):  # fmt: skip
         value = getattr(arguments, name)
         if value is not None:
             values = value if isinstance(value, list) else [value]
             words += [f"--{name.replace('_', '-')}", *map(str, values)]
     return shlex.join(words)
-
-
-def _stem(source: str) -> str:
-    return Path(source).stem or "model"

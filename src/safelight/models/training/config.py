@@ -148,7 +148,7 @@ class Config:
     def to_json(self) -> dict[str, Any]:
         """As JSON values; of a path only the last part, as a model is passed on."""
         document: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        document["data"]["path"] = Path(self.data.path).name
+        document["data"]["path"] = Path(self.data.path).resolve().name if self.data.path else ""
         return document
 
 

@@ -14,7 +14,7 @@ The test split is only compared with the others for repeats; `safelight evaluate
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -237,12 +237,7 @@ def _augmentation(config: Config, material: Material, seconds: float, watch: Wat
         return found  # to ask a network about flips would cost privacy
     if not about.kind and not config.augmentation and material.images.dim() == 4:
         found = flips_found_harmless(found, material, seconds, watch)
-    try:
-        return Augmentation(**{**vars(found), **config.augmentation})
-    except TypeError as exc:
-        raise InputError(
-            "[augmentation] has an unknown field", hint=f"one of {', '.join(vars(found))}"
-        ) from exc
+    return replace(found, **config.augmentation)
 
 
 def _teachers(

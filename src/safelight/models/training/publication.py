@@ -95,6 +95,7 @@ def describe(
     if not named.name and name in model_names():  # which stands for the shipped weights
         name = name_from(*parts, "trained", otherwise="model")
     title = named.title or f"{about.title}, {' or '.join(about.classes[:3])}"[:120]
+    title = "".join(letter if letter.isprintable() else " " for letter in title)
     observed = observed_ranges(student.network, _calibration_batches(run))
     graph = export_graph(student.network, widened(observed, RANGE_MARGIN))
     description = description_of(
@@ -127,6 +128,7 @@ def describe(
         },
         "training": {
             "command": command,
+            "config": run.config.to_json(),
             "intended_use": named.intended_use,
             "network": run.chosen.candidate.name,
             "refused": list(run.chosen.refused),
@@ -146,8 +148,10 @@ def describe(
             },
         },
     }
-    if np.isinf(run.plan.student_seconds):  # JSON has no infinity
-        description["training"]["plan"] |= {"student_seconds": None, "teacher_seconds": None}
+    plan = description["training"]["plan"]
+    for limit in ("student_seconds", "teacher_seconds"):
+        if np.isinf(plan[limit]):  # JSON has no infinity
+            plan[limit] = None
     return description, graph.weights
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from safelight.errors import InputError
+from safelight.models.training.repetition import repeating, repeats_exactly, toml_text
 
 _INTENDED = (
     "For research and education, on images like those it was trained on. It is not a medical "
@@ -55,6 +56,7 @@ def card_text(description: Mapping[str, Any]) -> str:
         "",
         f"Command: `{training['command']}`",
         "",
+        *_repetition(training),
         "## Results on validation images, in the clear",
         "Every choice was made on these images, so they flatter. The test images were not read; "
         "`safelight evaluate` reads them.",
@@ -106,6 +108,17 @@ def _made(training: Mapping[str, Any], taught: bool) -> str:
         )
     refused = "".join(f" {reason[0].upper()}{reason[1:]}." for reason in training["refused"])
     return text + chosen + refused
+
+
+def _repetition(training: Mapping[str, Any]) -> list[str]:
+    told = (
+        "To repeat it: `safelight train` with this configuration, beside the data, gives the same "
+        "weights on a machine of the same kind."
+        if repeats_exactly(training)
+        else "The clock ended this training early, so its very weights cannot be had again. This "
+        "configuration trains as it was planned."
+    )
+    return [told, "", "```toml", toml_text(repeating(training)) + "```", ""]
 
 
 def _spread(validation: Mapping[str, Any]) -> str:
