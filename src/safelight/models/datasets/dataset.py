@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from safelight.errors import InputError
+from safelight.models.datasets.label_codes import in_words
 from safelight.models.datasets.origin import Origin
 from safelight.models.datasets.split import Split
 
@@ -114,8 +115,8 @@ def check_labels(dataset: Dataset) -> None:
     """Refuses what nothing can be learned or judged from.
 
     Raises:
-        InputError: An empty split, labels outside the classes, or one class only in training or
-            validation.
+        InputError: An empty split, labels outside the classes, one class only in training or
+            validation, a class or a finding that no training label names.
     """
     about, count = dataset.about, len(dataset.about.classes)
     for name, split in dataset.splits.items():
@@ -138,11 +139,26 @@ def check_labels(dataset: Dataset) -> None:
         if name == "test":
             continue
         if several:
-            constant = int((labels.min(axis=0) == labels.max(axis=0)).sum())
-            if constant == count:
+            constant = np.flatnonzero(labels.min(axis=0) == labels.max(axis=0))
+            if len(constant) == count:
                 raise InputError(f"no finding varies in the {name} split of {dataset.name}")
-        elif np.unique(labels).size < 2:
+            if name == "train" and len(constant):
+                raise InputError(
+                    f"{len(constant)} of {count} findings of {dataset.name} are the same in all "
+                    f"{len(labels)} training labels: columns {in_words(constant.tolist())}",
+                    hint="leave these columns out: nothing can be learned of them",
+                )
+            continue
+        named = np.unique(labels)
+        if named.size < 2:
             raise InputError(
                 f"the {name} labels of {dataset.name} hold one class only",
                 hint="check the label column; both classes are needed to learn and to judge",
+            )
+        if name == "train" and named.size < count:
+            missing = set(range(count)) - set(named.tolist())
+            raise InputError(
+                f"{len(missing)} of the classes 0 … {count - 1} of {dataset.name} have no training "
+                f"label: {in_words(missing)}",
+                hint="number the classes from 0 without gaps, each with images in training",
             )

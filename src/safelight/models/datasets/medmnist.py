@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from safelight.errors import InputError, UnreachableError
 from safelight.models.datasets.dataset import About, Dataset, Task
 from safelight.models.datasets.image_parts import read_images
+from safelight.models.datasets.label_codes import recoded
 from safelight.models.datasets.medmnist_sets import (
     KNOWN_MD5,
     SETS,
@@ -41,7 +43,8 @@ def load(path: Path, *, side: int = 0, watch: Watch | None = None) -> Dataset:
     Args:
         path: The file. One of the twelve sets is recognised by its MD5, or by the numbers of its
             images and labels, whatever its name, and then said so in the notes. Of any other the
-            task follows from the labels, and classes are numbered.
+            task follows from the labels, and classes are numbered. Labels of two values that are
+            not 0 and 1 may be taken for these, see `recoded`.
         side: Of the squares that images are cut and reduced to while they are read; 0 to keep
             them as they are. Digests are of the images as the file has them.
         watch: Told of images read.
@@ -63,14 +66,15 @@ def load(path: Path, *, side: int = 0, watch: Watch | None = None) -> Dataset:
     several = {stored[f"{name}_labels"].shape[1:] for name in _SPLITS}
     if len(several) != 1:
         raise InputError(f"the splits of {path.name} hold labels of different shapes")
+    labels, recoding = recoded({name: _labels(path, name) for name in _SPLITS})
     splits, sha256 = {}, {}
     for name in _SPLITS:
-        labels = read_npz(path, [f"{name}_labels"])[f"{name}_labels"].astype(np.int64)
-        labels = labels[:, 0] if labels.shape[1] == 1 else labels
         found = read_images(stored[f"{name}_images"], side=side, watch=watch)
-        splits[name] = Split(found.images, labels, digests=found.digests)
-        sha256[name] = found.whole.hex(labels)
+        splits[name] = Split(found.images, labels[name], digests=found.digests)
+        sha256[name] = found.whole.hex(labels[name])
     about, notes = _about(path.stem, digest, splits)
+    if recoding:
+        notes += (recoding,)
     if side and (note := reduction(shapes.pop(), side)):
         notes += (note,)
     return Dataset(
@@ -182,6 +186,11 @@ def _download(url: str, target: Path, name: str) -> None:
             f"{name}.npz could not be downloaded from Zenodo",
             hint="connect to a network, or put the file into $SAFELIGHT_DATA/medmnist",
         ) from exc
+
+
+def _labels(path: Path, name: str) -> NDArray[np.int64]:
+    found = read_npz(path, [f"{name}_labels"])[f"{name}_labels"].astype(np.int64)
+    return found[:, 0] if found.shape[1] == 1 else found
 
 
 def _check_layout(stored: Mapping[str, StoredArray], name: str) -> None:
