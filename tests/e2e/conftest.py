@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -59,23 +60,52 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess
 OpenTab = Callable[..., PortalTab]
 
 
+@contextlib.contextmanager
+def browser_profiles(chromium: Any, service: ServiceProcess, name: str) -> Iterator[OpenTab]:
+    """Opens tabs, each in a profile and with a token of its own; closes them in the end."""
+    contexts = []
+
+    def opened(url: str | None = None, viewport: dict[str, int] = DESKTOP) -> PortalTab:
+        context = chromium.new_context(viewport=viewport, accept_downloads=True)
+        contexts.append(context)
+        # a name of its own: parametrised tests share all but the last part of theirs
+        client = f"{secrets.token_hex(4)}-{re.sub(r'[^a-z0-9]', '-', name[:40])}"
+        token = service.client(client).token
+        tab = PortalTab(context.new_page(), url or service.url, token, SCREENSHOTS)
+        tab.client_name = client
+        return tab
+
+    try:
+        yield opened
+    finally:
+        for context in contexts:
+            context.close()
+
+
 @pytest.fixture
 def open_tab(
     chromium: Any, service: ServiceProcess, request: pytest.FixtureRequest
 ) -> Iterator[OpenTab]:
     """Opens the portal in a fresh browser profile: ``open_tab(url=…, viewport=…)``."""
-    contexts = []
-    # a name of its own: parametrised tests share all but the last part of theirs
-    client_name = f"{secrets.token_hex(4)}-{re.sub(r'[^a-z0-9]', '-', request.node.name[:40])}"
-    client = service.client(client_name)
+    with browser_profiles(chromium, service, request.node.name) as opened:
+        yield opened
 
-    def opened(url: str | None = None, viewport: dict[str, int] = DESKTOP) -> PortalTab:
-        context = chromium.new_context(viewport=viewport, accept_downloads=True)
-        contexts.append(context)
-        tab = PortalTab(context.new_page(), url or service.url, client.token, SCREENSHOTS)
-        tab.client_name = client_name
-        return tab
 
-    yield opened
-    for context in contexts:
-        context.close()
+@pytest.fixture(scope="module")
+def shared_tab(chromium: Any, service: ServiceProcess) -> Iterator[PortalTab]:
+    """One tab whose vault, keys and worklist the tests of a module share."""
+    with browser_profiles(chromium, service, "shared") as opened:
+        yield opened().set_up()
+
+
+@pytest.fixture
+def tab(shared_tab: PortalTab) -> Iterator[PortalTab]:
+    """The module's tab, left as the next test may expect it."""
+    yield shared_tab
+    page = shared_tab.page
+    page.unroute_all()
+    while page.locator("dialog").count() > 0:
+        page.locator("dialog").last.press("Escape")
+    while page.get_by_role("button", name="Dismiss").count() > 0:
+        page.get_by_role("button", name="Dismiss").first.click()
+    page.set_viewport_size(DESKTOP)

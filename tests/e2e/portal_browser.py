@@ -68,9 +68,11 @@ class PortalTab:
         self.page.set_input_files(".worklist input[type=file]", [str(path) for path in paths])
 
     def add_one(self, path: Path) -> None:
-        """Adds a file and waits until it is chosen."""
+        """Adds a file and waits until it is chosen; what came before may have the same name."""
+        before = self.page.locator(".worklist li").count()
         self.add(path)
-        self.page.wait_for_selector(f".worklist li.chosen >> text={path.name}")
+        self.page.wait_for_selector(f".worklist li:nth-child({before + 1})")
+        self.page.wait_for_selector(f".worklist li.chosen:first-child >> text={path.name}")
 
     def analyse(self) -> None:
         """Presses the button."""

@@ -26,6 +26,12 @@ class Recording:
         with self._lock:
             return b"\0|connection|\0".join(bytes(one) for one in self._connections)
 
+    def forget(self) -> None:
+        """Begins anew, so that what comes next is searched alone."""
+        with self._lock:
+            for one in self._connections:
+                one.clear()
+
 
 @contextlib.contextmanager
 def recording_relay(host: str, port: int) -> Iterator[tuple[str, Recording]]:

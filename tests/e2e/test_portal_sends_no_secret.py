@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,13 +56,15 @@ def rows_of_image(image: np.ndarray, values: np.ndarray) -> Iterator[bytes]:
         yield row.astype("<f4").tobytes()
 
 
-def found(sent: bytes, rows: Iterator[bytes]) -> int:
+def found(sent: bytes, rows: Iterable[bytes]) -> int:
     """How many windows of the rows occur in what was sent, at whatever offset."""
     pieces = {piece for row in rows for piece in windows(row)}
     openings = np.array([int.from_bytes(piece[:8], "little") for piece in pieces], dtype=np.uint64)
     suspects: set[int] = set()
     for shift in range(8):
         words = np.frombuffer(sent, "<u8", (len(sent) - shift) // 8, shift)
+        # two bytes first, which is quick and leaves a fifth
+        words = words[np.isin(words.astype("<u2"), openings.astype("<u2"))]
         suspects.update(words[np.isin(words, openings)].tolist())
     return sum(piece in sent for piece in pieces if int.from_bytes(piece[:8], "little") in suspects)
 
@@ -94,20 +96,17 @@ def test_portal_sends_neither_key_nor_image(
         assert len(sent) > 10_000_000  # the keys went this way
         secret = list(rows_of_secret(keys.unsafe_secret_residues(), keys.parameters.primes))
         picture = list(rows_of_image(image, values))
-        assert found(sent, iter(secret)) == 0
-        assert found(sent, iter(picture)) == 0
+        assert found(sent, (*secret, *picture)) == 0
         assert PASSPHRASE.encode() not in sent
         assert b"chest.dcm" not in sent
 
         # the control: what is planted is found, so the search would have found a leak
         for planted in (secret[0], secret[2], picture[len(picture) // 2], picture[-2]):
-            assert found(planted, iter([planted])) > 0
-            before = found(recording.everything(), iter([planted]))
+            recording.forget()
             tab.page.evaluate(
                 "(text) => fetch('/v1/keysets', {method: 'POST', body: Uint8Array.from("
                 "atob(text), (c) => c.charCodeAt(0))}).catch(() => null)",
                 base64.b64encode(planted[:4096]).decode(),
             )
-            assert before == 0
-            assert found(recording.everything(), iter([planted[:4096]])) > 0
+            assert found(recording.everything(), [planted[:4096]]) > 0
         tab.assert_clean()
