@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from safelight.cli.console import print_json
 from safelight.cli.passphrase import ask_passphrase
 from safelight.errors import InputError
+from safelight.models.model_name import name_from
 from safelight.wire.transformation import LOSSLESS, MAX_RATIO
 
 if TYPE_CHECKING:
@@ -61,23 +62,29 @@ def run(arguments: argparse.Namespace, config: Config, output: Path, watch: Watc
     from safelight.models.training.masked_cnn import Masking
     from safelight.models.training.masked_folder import save_masked_folder
     from safelight.models.training.obfuscated_training import train_obfuscated
+    from safelight.models.training.run_folder import check_is_folder
     from safelight.models.training.source import open_dataset
     from safelight.vault.obfuscation_key import load_obfuscation_key, obfuscation_key_id
 
+    check_is_folder(output)
+    if (output / "model.json").exists():
+        raise InputError(
+            f"the folder {output.name!r} holds a model already", hint="choose another --output"
+        )
     obfuscation_key_id(arguments.obfuscated)  # is it one? not worth a passphrase otherwise
     key = load_obfuscation_key(arguments.obfuscated, ask_passphrase())
     masking = Masking()
-    if arguments.epochs is not None:
+    if arguments.epochs:
         masking = replace(masking, epochs=arguments.epochs)
     model = train_obfuscated(
         open_dataset(config.data, watch),
         key,
-        output.resolve().name,
+        config.model.name or name_from(output.resolve().name, otherwise="obfuscated"),
         watch,
         jpeg2000_ratio=arguments.jpeg2000_ratio or LOSSLESS,
         masking=masking,
         seed=arguments.seeds[0] if arguments.seeds else 0,
-        threads=arguments.threads,
+        threads=arguments.threads or None,
     )
     save_masked_folder(output, model)
     report = {

@@ -301,6 +301,17 @@ def test_options_that_do_not_go_together(
     assert not (tmp_path / "o").exists()
 
 
+def test_a_model_that_is_there_is_left_alone(
+    clinic: Clinic, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, before = clinic.network.parent / "spots.npz", (clinic.network / "model.json").read_bytes()
+    command = ["train", str(data), "--obfuscated", str(clinic.key_file)]
+    for output, said in ((clinic.network, "holds a model already"), (data, "is a file")):
+        assert main([*command, "--output", str(output)]) == 1
+        assert said in capsys.readouterr().err
+    assert (clinic.network / "model.json").read_bytes() == before
+
+
 def test_a_damaged_network_does_not_start(clinic: Clinic, tmp_path: Path) -> None:
     from safelight.errors import CompileError
     from safelight.models.deep.process_runner import ProcessRunner

@@ -30,10 +30,11 @@ class Bound:
 
     def __str__(self) -> str:
         """For people."""
-        one_by_one = [f"{value:.12g}" for value in self.also]
-        if self.low <= self.high:
-            one_by_one.append(f"{self.low:.12g} … {self.high:.12g}")
-        return " or ".join(one_by_one)
+        alone = ", ".join(f"{value:.12g}" for value in self.also)
+        if self.low > self.high:
+            return f"one of {alone}"
+        between = f"from {self.low:.12g} to {self.high:.12g}"
+        return f"{alone}, or {between}" if alone else between
 
 
 def _one_of(*values: float) -> Bound:
@@ -102,8 +103,8 @@ def check_bounds(section: str, values: Mapping[str, Any], *, where: str = "") ->
         for number in value if isinstance(value, tuple | list) else (value,):
             if bound is not None and not bound.holds(number):
                 raise InputError(
-                    f"{where or section}.{field} = {shown(number)} is not {bound}",
-                    hint=f"give {field} a value of {bound}, or leave it out",
+                    f"{where or section}.{field} = {shown(number)}, but it must be {bound}",
+                    hint=f"leave {field} out for its default",
                 )
 
 

@@ -47,7 +47,9 @@ class RunFolder:
         self.path = output / FOLDER
         self._name = output.resolve().name
         self._config = _comparable(config.to_json())
-        self._run = self._read("run.json")
+        # a run that ended before it had a network decided nothing that is worth keeping
+        started = (self.path / "network.json").is_file()
+        self._run = self._read("run.json") if started else None
         self._model = _model_in(output)
         known = self._run.get("config", {}) if self._run is not None else None
         if known is None and self._model is not None:

@@ -201,6 +201,12 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         (["absent.npz"], "no such file"),
         (["any.npz", "--network", "huge"], "'huge'"),
         (["any.npz", "--minutes", "0"], "minutes or epochs"),
+        (["any.npz", "--minutes", "nan"], "training.minutes = nan, but it must be from 0 to"),
+        (["any.npz", "--epochs", "-3"], "training.epochs = -3, but it must be from 0 to"),
+        (["any.npz", "--threads", "-2"], "training.threads = -2, but"),
+        (["any.npz", "--seeds", "0", "0"], "training.seeds names 0 twice"),
+        (["any.npz", "--seeds", "9" * 20], "training.seeds = 99999999999999999999, but"),
+        (["any.npz", "--dp-epsilon", "nan"], "training.dp_epsilon = nan, but"),
         (["any.npz", "--kind", "selfie"], "not a kind of image"),
     ],
 )

@@ -55,6 +55,7 @@ def test_the_configuration_of_a_card_gives_the_same_weights(
     assert training["config"]["data"]["path"] == path.name
     assert training["config"]["network"]["dropout"] == 0.1
     assert str(tmp_path) not in (tmp_path / "one" / "model.json").read_text()
+    assert main(["evaluate", str(tmp_path / "one"), "--encrypted", "1"]) == 0
     block = one.card.split("```toml\n")[1].split("```")[0]
     (tmp_path / "again.toml").write_text(block)
     assert main(["train", str(tmp_path / "again.toml"), "--output", str(tmp_path / "two")]) == 0

@@ -27,6 +27,10 @@ def test_nothing_is_written_before_the_data_are_known(tmp_path: Path) -> None:
     data = medmnist.load(write_npz(tmp_path / "any.npz", "binary"))
     folder.begin(data)
     assert str(tmp_path) not in (tmp_path / "out" / "training" / "run.json").read_text()
+    # nothing was decided yet: another configuration may take its place
+    RunFolder(tmp_path / "out", replace(CONFIG, network=NetworkConfig(kind="small"))).begin(data)
+    RunFolder(tmp_path / "out", CONFIG).begin(data)
+    (tmp_path / "out" / "training" / "network.json").write_text("{}")
     elsewhere = replace(CONFIG, data=DataConfig(path="elsewhere/any.npz"))
     RunFolder(tmp_path / "out", elsewhere).begin(data)
     other = medmnist.load(write_npz(tmp_path / "any.npz", "binary", channels=3))
