@@ -77,7 +77,9 @@ def test_the_recorded_evaluation_clears_the_bars(name: str) -> None:
     assert f"{result['auc']:.4f}" in load_model(name).card
 
 
-MOST_BELOW_TWIN = {  # issue 4: AUC below that of the same network with ReLU
+MOST_BELOW_TWIN = {  # AUC below that of the same network with ReLU: issue 4; 28×28 as reached
+    "cxr-pneumonia-28": 0.005,
+    "cxr-pneumonia-28-fast": 0.006,
     "cxr-pneumonia-64": 0.005,
     "cxr-nih-64": 0.01,
     "lung-nodule-48": 0.01,

@@ -196,4 +196,4 @@ def test_the_whole_plan_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     pneumonia_twins.record(folder, twins, material.dataset.test)
     result = json.loads((folder / "evaluation.json").read_text())
     assert len(result["relu_twin"]["auc"]["values"]) == 2
-    assert "auc of the ReLU twin over seeds" in (folder / "card.md").read_text()
+    assert "AUC of the ReLU twin over seeds" in (folder / "card.md").read_text()

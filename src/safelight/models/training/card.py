@@ -63,6 +63,9 @@ _SELECTION = {
 }
 
 
+_SPELLED = {"auc": "AUC"}
+
+
 def write_card(folder: Path, description: Mapping[str, Any], result: Mapping[str, Any]) -> None:
     """Writes ``card.md`` from ``model.json`` and an evaluation.
 
@@ -90,7 +93,7 @@ def write_card(folder: Path, description: Mapping[str, Any], result: Mapping[str
         for measure, spread in result.get(key, {}).items():
             values = ", ".join(f"{value:.4f}" for value in spread["values"])
             text = f"{spread['mean']:.4f} ± {spread['std']:.4f} ({values})"
-            rows.append((f"{measure} {whose}over seeds", text))
+            rows.append((f"{_SPELLED.get(measure, measure)} {whose}over seeds", text))
     twin = (
         " ReLU twin: the same network with ReLU, from the same teacher, lessons and seeds; it "
         "cannot run encrypted."
