@@ -269,6 +269,8 @@ export const texts = {
     "input/dicom-no-pixels": "The DICOM file holds no image. It may be a report, a plan or a directory.",
     "input/dicom-no-syntax": "The DICOM file does not state its transfer syntax. Export it as a DICOM Part 10 file.",
     "input/dicom-syntax": "The DICOM transfer syntax {syntax} is not read here. Export the image uncompressed, or as JPEG 2000, JPEG-LS or RLE, or use the Python client.",
+    "input/jpeg-precision": "The image is compressed as {bits}-bit lossy JPEG, which is not read here. Export it uncompressed, or as JPEG 2000, JPEG-LS or RLE; or use the Python client, which reads it.",
+    "input/dicom-rescale": "The DICOM file's rescale slope and intercept are not usable numbers. Export it again.",
     "input/dicom-kind": "This kind of DICOM image is not read here: {samples} samples a pixel, {bits} bits, {frames} frames.",
     "input/dicom-frame-size": "A compressed frame has another size than the DICOM file states. The file is damaged.",
     "input/dicom-table": "A lookup table of the DICOM file is not allowed by the standard. Export it again.",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import struct
 import uuid
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,12 +10,12 @@ import numpy as np
 import pytest
 from transcripts import Transcript, in_process, safelight
 
-from imaging_samples import build_dicom, build_picture
+from bad_inputs import BAD_DICOM, BAD_PICTURES, BAD_RECORDS
+from imaging_samples import build_picture
 from service_harness import Caller, ServiceProcess
 from tampering_proxy import tampering_proxy
 
 RECORDS, IMAGES = "wdbc-logistic", "cxr-pneumonia-28-fast"
-PATIENT = "Mustermann^Erika"
 
 
 @pytest.fixture(scope="module")
@@ -55,48 +53,15 @@ def stored(caller: Caller) -> set[Path]:
     return {path for path in files if path.is_file() and "sqlite" not in path.name}
 
 
-def png_of_size(width: int, height: int) -> bytes:
-    """A PNG that claims a size and holds one row."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(bytes(100)))
-        + chunk(b"IEND", b"")
-    )
-
-
 PIXELS = np.random.default_rng(5).integers(0, 255, (64, 64), dtype=np.uint8)
-DICOM = build_dicom(PIXELS, PatientName=PATIENT)
-FILES: dict[str, Callable[[], bytes]] = {
-    "text.png": lambda: b"this is not an image",
-    "empty.png": lambda: b"",
-    "empty.dcm": lambda: b"",
-    "cut.png": lambda: build_picture(PIXELS, "PNG")[:300],
-    "cut.jpeg": lambda: build_picture(PIXELS, "JPEG")[:200],
-    "cut.dcm": lambda: DICOM[: len(DICOM) - 2000],
-    "head.dcm": lambda: DICOM[:140],
-    "syntax.dcm": lambda: DICOM.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.9\0"),
-    "zero.dcm": lambda: build_dicom(PIXELS, PatientName=PATIENT, Rows=0),
-    "absurd.dcm": lambda: build_dicom(PIXELS, PatientName=PATIENT, Rows=65535, Columns=65535),
-    "absurd.png": lambda: png_of_size(2_000_000, 2_000_000),
-    "zero.png": lambda: png_of_size(0, 10),
-    "table.csv": lambda: b"1,2,3\n",
-}
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", BAD_DICOM | BAD_PICTURES)
 def test_files_that_are_no_images(
     diagnose: Diagnose, caller: Caller, tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / name
-    path.write_bytes(FILES[name]())
+    path.write_bytes((BAD_DICOM | BAD_PICTURES)[name])
     before = stored(caller)
     message = diagnose(IMAGES, path).refusal("Mustermann", "Erika", caller.token)
     assert len(message) < 300
@@ -112,26 +77,12 @@ def test_files_that_are_not_there(diagnose: Diagnose, tmp_path: Path) -> None:
 ROW = ["1.0"] * 30
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("nan.csv", ",".join(["nan", *ROW[1:]])),
-        ("inf.csv", ",".join(["inf", *ROW[1:]])),
-        ("word.csv", ",".join(["Mustermann", *ROW[1:]])),
-        ("short.csv", ",".join(ROW[:29])),
-        ("long.csv", ",".join([*ROW, "1.0"])),
-        ("units.csv", ",".join(["1e9", *ROW[1:]])),
-        ("empty.csv", ""),
-        ("nan.json", "[[" + ",".join(["NaN", *ROW[1:]]) + "]]"),
-        ("text.json", "Mustermann"),
-        ("binary.csv", "\x00\x01\x02"),
-    ],
-)
+@pytest.mark.parametrize(("name", "content"), BAD_RECORDS.items())
 def test_records_that_are_none(
-    diagnose: Diagnose, caller: Caller, tmp_path: Path, name: str, content: str
+    diagnose: Diagnose, caller: Caller, tmp_path: Path, name: str, content: bytes
 ) -> None:
     path = tmp_path / name
-    path.write_text(content)
+    path.write_bytes(content)
     diagnose(RECORDS, path).refusal("Mustermann", caller.token)
 
 

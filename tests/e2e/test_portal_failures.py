@@ -112,30 +112,3 @@ def test_portal_with_a_token_that_was_revoked(
     tab.page.get_by_role("button", name="Use this token").click()
     tab.page.get_by_role("button", name="Try again").last.click()
     assert tab.wait_for_result() in ("benign", "malignant")
-
-
-HEADER = HELD_OUT.read_bytes().splitlines()[0]
-BAD_FILES = {
-    "empty.dcm": (b"", "empty"),
-    "text.png": (b"\x89PNG\r\n\x1a\n" + b"x" * 64, "cut short"),
-    "page.pdf": (b"%PDF-1.7\n\x00\x01\x02", "not a file that the portal reads"),
-    "scan.tiff": (b"II*\x00" + b"\0" * 64, "Python client"),
-    "short.csv": (b"1,2,3\n4,5,6\n", "features"),
-    "hole.csv": (b"\n".join([HEADER, b"1," * 9 + b"," + b"1," * 20 + b"1"]), "number"),
-    "cut.dcm": (b"\0" * 128 + b"DICM" + b"\2\0\0\0UL\4\0", "damaged|transfer syntax"),
-    "cut.jpg": (b"\xff\xd8\xff\xe0\x00\x10JFIF", "damaged|cut short"),
-}
-
-
-def test_portal_says_what_is_wrong_with_a_file(open_tab: Any, tmp_path: Path) -> None:
-    tab: PortalTab = open_tab().set_up()
-    for name, (content, words) in BAD_FILES.items():
-        path = tmp_path / name
-        path.write_bytes(content)
-        tab.add(path)
-        tab.page.wait_for_selector(f".problem-name >> text={name}")
-        said = tab.page.inner_text(".messages > div:last-of-type .problem")
-        assert any(word in said for word in words.split("|")), (name, said)
-        tab.page.get_by_role("button", name="Dismiss").last.click()
-    assert tab.page.query_selector(".worklist li") is None
-    tab.assert_clean()

@@ -17,6 +17,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from bad_inputs import BAD_DICOM
 from imaging_samples import build_dicom
 from safelight.errors import ImageError
 from safelight.imaging import Image, load_image, load_pixels_raw
@@ -192,41 +193,25 @@ def test_palette_plain_and_segmented() -> None:
         assert not shown.pixels[..., 1:].any()
 
 
-def test_refusals_have_a_hint_and_nothing_of_the_patient() -> None:
-    whole = build_dicom(GREY)
-    meta_only = build_dicom(GREY, syntax=ImplicitVRLittleEndian)
-    damaged = {
-        "cut in the pixels": whole[:-20],
-        "cut in the header": whole[:200],
-        "no rows": build_dicom(GREY, Rows=0),
-        "absurd rows": build_dicom(GREY, Rows=65535, Columns=65535),
-        "frames": build_dicom(GREY, NumberOfFrames=1000),
-        "samples": build_dicom(GREY, SamplesPerPixel=4),
-        "slope": build_dicom(GREY, RescaleSlope="0", RescaleIntercept="0"),
-        "syntax": meta_only.replace(b"1.2.840.10008.1.2\0", b"1.2.840.10008.1.9\0"),
-    }
-    for name, content in damaged.items():
-        with pytest.raises(ImageError) as caught:
-            load_image(content)
-        assert caught.value.hint, name
-        assert "ecret" not in caught.value.message + caught.value.hint
-        assert "SECRET" not in caught.value.message + caught.value.hint
+@pytest.mark.parametrize("name", BAD_DICOM)
+def test_refusals_have_a_hint_and_nothing_of_the_patient(name: str) -> None:
+    with pytest.raises(ImageError) as caught:
+        load_image(BAD_DICOM[name])
+    said = caught.value.message + caught.value.hint
+    assert caught.value.hint
+    assert "Mustermann" not in said
+    assert "SECRET" not in said
 
 
 def test_no_pixels() -> None:
-    content = build_dicom(GREY)
-    at = content.index(struct.pack("<HH", 0x7FE0, 0x0010))
     with pytest.raises(ImageError, match="holds no image"):
-        load_image(content[:at])
+        load_image(BAD_DICOM["no-pixels.dcm"])
 
 
-def test_a_codestream_may_not_announce_another_size() -> None:
-    content = build_dicom(LARGE, encode=JPEG2000Lossless)
-    at = content.index(b"\xff\x4f\xff\x51") + 8
-    for size in (60000, 17):
-        lying = content[:at] + struct.pack(">II", size, size) + content[at + 8 :]
-        with pytest.raises(ImageError, match="another size"):
-            load_image(lying)
+@pytest.mark.parametrize("name", ["larger-inside.dcm", "smaller-inside.dcm"])
+def test_a_codestream_may_not_announce_another_size(name: str) -> None:
+    with pytest.raises(ImageError, match="another size"):
+        load_image(BAD_DICOM[name])
 
 
 def test_deflate_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,12 +219,6 @@ def test_deflate_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("safelight.imaging.dicom_meta.MAX_INFLATED_BYTES", 100)
     with pytest.raises(ImageError, match="expands to more than 100"):
         load_image(content)
-
-
-def test_truncated_deflate() -> None:
-    content = build_dicom(GREY, syntax=DeflatedExplicitVRLittleEndian)
-    with pytest.raises(ImageError):
-        load_image(content[:-30])
 
 
 def test_repr_shows_shapes_only() -> None:

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from bad_inputs import BAD_TABLES
 from safelight.errors import RecordError
 from safelight.imaging import read_records
 
@@ -48,32 +49,7 @@ def test_columns_are_put_in_the_models_order() -> None:
         read_records(table, feature_count=3, feature_names=("radius", "texture", "symmetry"))
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "empty"),
-        (b"radius,texture,area\n", "no records"),
-        (b"[]", "no records"),
-        (b"1,2\n", "2 features"),
-        (b"1,2,3\n1,2\n", "record 2 has 2 columns"),
-        (b"1,2,3\n7,secret,9\n", "record 2 has no finite number in column 2"),
-        (b"1,,3\n", "column 2"),
-        (b"1,nan,3\n", "column 2"),
-        (b"1,2,inf\n", "column 3"),
-        (b'[[1, 2, "x"]]', "column 3"),
-        (b"[[1, 2, true]]", "column 3"),
-        (b"[[1, 2, null]]", "column 3"),
-        (b"[[1, 2, NaN]]", "column 3"),
-        (b"[[1, 2, 3], 4]", "different kinds"),
-        (b'[{"a": 1}, {"b": 1}]', "different names"),
-        (b"[1, 2", "not JSON"),
-        (b"[" * 100000, "not JSON"),
-        (b'"open,1,2', "not CSV"),
-        (b"\xff\xfe1,2,3", "not UTF-8"),
-        (b"a,a,b\n1,2,3\n", "same name"),
-        (b"[[1, 2, 1" + b"0" * 400 + b"]]", "column 3"),
-    ],
-)
+@pytest.mark.parametrize(("content", "message"), BAD_TABLES.values(), ids=BAD_TABLES)
 def test_refusals(content: bytes, message: str) -> None:
     with pytest.raises(RecordError, match=message) as caught:
         read_records(content, feature_count=3)

@@ -87,6 +87,8 @@ export async function decodeFrame(codec: CodecName, encoded: Uint8Array): Promis
     decoder.getEncodedBuffer(encoded.length).set(encoded);
     decoder.decode();
     const info = decoder.getFrameInfo();
+    // a decoder that gave up has a frame without size
+    if (!(info.height >= 1 && info.width >= 1)) throw inputError("damaged-image");
     checkFrameSize(info.height, info.width);
     return {
       width: info.width,

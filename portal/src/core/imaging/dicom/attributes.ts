@@ -64,7 +64,7 @@ function modalityLutOf(dataSet: DataSet, frame: number, signed: boolean): [Modal
     return [{ kind: "rescale", slope: 1, intercept: 0 }, false];
   }
   if (!Number.isFinite(slope) || !Number.isFinite(intercept) || slope === 0) {
-    throw inputError("dicom-table");
+    throw inputError("dicom-rescale");
   }
   // Rescale Type may be absent from CT images, where Hounsfield units are meant (PS3.3 C.8.2.1)
   const unit = item.code("x00281054") || "HU";

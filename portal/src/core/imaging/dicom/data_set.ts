@@ -55,13 +55,17 @@ export async function parseDicomFile(content: Uint8Array): Promise<DicomFile> {
   };
   const dataSet = damagedUnless(() => {
     if (syntax === IMPLICIT_LITTLE) return parse(true);
+    let isDamaged = false;
     try {
       const parsed = parse(false);
       if (parsed.elements[ROWS] !== undefined) return parsed;
     } catch {
-      // perhaps implicit after all, as some writers leave it: their files are read by others too
+      isDamaged = true;
     }
-    return parse(true);
+    // perhaps implicit after all, as some writers leave it: their files are read by others too
+    const parsed = parse(true);
+    if (isDamaged && parsed.elements[ROWS] === undefined) throw inputError("dicom-damaged");
+    return parsed;
   });
   return { dataSet: new DataSet(dataSet, !bigEndian), syntax };
 }

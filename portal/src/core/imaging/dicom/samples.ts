@@ -64,9 +64,8 @@ async function decodeCodestream(
     case "jpeg": {
       const header = readJpegHeader(codestream);
       checkSize(header, geometry);
-      if (header.precision !== 8) {
-        throw inputError("dicom-syntax", { syntax: `JPEG, ${header.precision} bits` });
-      }
+      // no maintained decoder for browsers reads more (ADR 0017)
+      if (header.precision !== 8) throw inputError("jpeg-precision", { bits: header.precision });
       // the file's photometric interpretation says what the samples are, unless an Adobe marker does
       const transformed = hasAdobeMarker(codestream);
       const stream = colour && !transformed ? untransformed(codestream) : codestream;
