@@ -15,7 +15,7 @@ from safelight.imaging.resampling import resize
 from safelight.imaging.steps import CenterCropSquare
 from safelight.models.datasets.dataset import Dataset
 
-_AT_ONCE = 8  # images: their planes stay in the processor's cache
+_AT_ONCE = 8  # planes: they stay in the processor's cache
 
 
 def side_of(shape: tuple[int, ...], side: int) -> int:
