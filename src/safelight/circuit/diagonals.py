@@ -81,6 +81,13 @@ def cover(distances: IntArray, offsets: IntArray, period: int) -> tuple[IntArray
     return found, np.argmax(options == found[None, :], axis=0)
 
 
+def fewest_classes(distances: IntArray, offsets: IntArray, period: int) -> int:
+    """A number of classes that no cover goes below: so many of the busiest serve everything."""
+    options = (distances[None, :] + offsets[:, None]) % period
+    busiest = np.sort(np.bincount(options.ravel()))[::-1]
+    return min(int(np.searchsorted(np.cumsum(busiest), distances.size)) + 1, distances.size)
+
+
 def distinct_distances(
     matrix: SparseMatrix, source: IntArray, target: IntArray, period: int
 ) -> IntArray:

@@ -22,6 +22,7 @@ from safelight.circuit.diagonals import (
     ROTATION,
     cover,
     distinct_distances,
+    fewest_classes,
 )
 from safelight.circuit.graph import Shape
 from safelight.circuit.layout import Layout, Order, candidate_orders, strided_orders
@@ -146,8 +147,9 @@ def search_packing(
     for index, op in enumerate(form.ops):
         weight = (levels[index] + 1) * (levels[index] + 2)
         following: list[_State] = []
+        cheapest: dict[tuple[str, int], float] = {}
         for state in states:
-            following.extend(_extended(form, state, op, ring, weight))
+            following.extend(_extended(form, state, op, ring, weight, cheapest))
         following.sort(key=lambda state: state.cost)
         states = _distinct(following)[:BEAM]
         if not states:
@@ -211,7 +213,7 @@ def _distinct(states: list[_State]) -> list[_State]:
     seen: set[tuple[str, int]] = set()
     kept = []
     for state in states:
-        key = (state.placements[-1].order.name, state.placements[-1].period)
+        key = _key(state.placements[-1])
         if key not in seen:
             seen.add(key)
             kept.append(state)
@@ -244,8 +246,18 @@ def _periods(extent: int, ring: int) -> list[int]:
 
 
 def _extended(
-    form: NormalForm, state: _State, op: AffineOp | ProductOp, ring: int, weight: float
+    form: NormalForm,
+    state: _State,
+    op: AffineOp | ProductOp,
+    ring: int,
+    weight: float,
+    cheapest: dict[tuple[str, int], float],
 ) -> Iterator[_State]:
+    """The states after one more operation.
+
+    ``cheapest`` has the least cost so far of each last placement: only the cheapest state with it
+    is kept (`_distinct`), so a choice that cannot be cheaper is not looked at.
+    """
     if isinstance(op, ProductOp):
         left, right = state.placements[op.left], state.placements[op.right]
         if left.period == right.period and (left.order.base == right.order.base).all():
@@ -258,11 +270,27 @@ def _extended(
             options.append((_cost(state, op, placement, (1, 0), ring), placement))
     options.sort(key=lambda option: option[0])
     for cost, placement in options:
-        yield _grown(state, placement, (1, 0), cost * weight)
+        grown = _grown(state, placement, (1, 0), cost * weight)
+        _note(cheapest, grown)
+        yield grown
     for _, placement in options[:_REFINED]:
         for copies in _copy_choices(state, op, placement, ring):
+            least = _cost(state, op, placement, copies, ring, fewest_classes)
+            if state.cost + least * weight >= cheapest[_key(placement)]:
+                continue
             cost = _cost(state, op, placement, copies, ring)
-            yield _grown(state, placement, copies, cost * weight)
+            grown = _grown(state, placement, copies, cost * weight)
+            _note(cheapest, grown)
+            yield grown
+
+
+def _key(placement: Placement) -> tuple[str, int]:
+    return placement.order.name, placement.period
+
+
+def _note(cheapest: dict[tuple[str, int], float], state: _State) -> None:
+    key = _key(state.placements[-1])
+    cheapest[key] = min(state.cost, cheapest.get(key, math.inf))
 
 
 def _grown(state: _State, placement: Placement, copies: tuple[int, int], cost: float) -> _State:
@@ -305,10 +333,20 @@ def effective_ring(source_period: int, period: int) -> int:
     return max(source_period, period)
 
 
+def _classes(distances: IntArray, offsets: IntArray, period: int) -> int:
+    """How many classes the cover takes."""
+    return np.unique(cover(distances, offsets, period)[0]).size
+
+
 def _cost(
-    state: _State, op: AffineOp, placement: Placement, copies: tuple[int, int], ring: int
+    state: _State,
+    op: AffineOp,
+    placement: Placement,
+    copies: tuple[int, int],
+    ring: int,
+    classes: Callable[[IntArray, IntArray, int], int] = _classes,
 ) -> float:
-    """Estimated cost in hoisted rotations at this level."""
+    """Estimated cost in hoisted rotations at this level, from the number of classes."""
     total = 0.0
     widest = placement.period
     first = len(state.placements) == 1
@@ -319,7 +357,7 @@ def _cost(
         made = copies if source or first else state.packing.input_copies
         offsets = np.unique(np.array(read.layout(around, made).copy_offsets) % placement.period)
         distances = _distances(matrix, read.order, placement.order, placement.period)
-        count = np.unique(cover(distances, offsets, placement.period)[0]).size
+        count = classes(distances, offsets, placement.period)
         total += 2 * math.sqrt(HOISTED_ROTATION * ROTATION * count) + PLAIN_PRODUCT * count
         if source and copies[0] > 1:
             total += ROTATION * math.log2(copies[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,24 @@ def test_too_wide_is_refused_before_the_search(monkeypatch: pytest.MonkeyPatch) 
     graph = Graph("wide", (1, 32, 32), layers, {"wide": (-1.0, 1.0), "square": (-1.0, 1.0)})
     with pytest.raises(SlotCountError, match="20480 elements, more than the 16384"):
         compile_graph(graph, MEANING, input_bound=1.0)
+
+
+def test_what_the_search_leaves_out_is_never_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = np.random.default_rng(0).normal(size=(3, 1, 3, 3))
+    square = {"coefficients": np.array([0.0, 0.5, 1.0])}
+    layers = (
+        Layer("conv", "conv2d", ("input",), {"weight": weight}, {"padding": (1, 1)}),
+        Layer("square", "polynomial", ("conv",), square),
+        Layer("pool", "average_pool", ("square",), sizes={"kernel": (2, 2), "stride": (2, 2)}),
+        Layer("flat", "flatten", ("pool",)),
+        Layer("head", "dense", ("flat",), {"weight": np.ones((2, 3 * 4 * 5))}),
+    )
+    ranges = {"conv": (-4.0, 4.0), "square": (-4.0, 4.0), "head": (-60.0, 60.0)}
+    graph = Graph("small", (1, 8, 10), layers, ranges)
+    meaning = replace(MEANING, outputs=Outputs(("no", "yes"), "softmax", "yes", 0.5))
+    chosen = compile_graph(graph, meaning, input_bound=1.0).packing
+    monkeypatch.setattr("safelight.circuit.packing.fewest_classes", lambda *_: 0)
+    assert compile_graph(graph, meaning, input_bound=1.0).packing == chosen
 
 
 def test_the_search_says_how_far_it_is() -> None:

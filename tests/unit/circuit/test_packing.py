@@ -13,7 +13,7 @@ import pytest
 from circuit_graphs import GraphBuilder, clear_logits, compiled
 from safelight.circuit.compiler import Compiled
 from safelight.circuit.cost import constant_bytes
-from safelight.circuit.diagonals import cover, plan_diagonals, split_giant_steps
+from safelight.circuit.diagonals import cover, fewest_classes, plan_diagonals, split_giant_steps
 from safelight.circuit.explain import explain
 from safelight.circuit.graph import Graph
 from safelight.circuit.layout import Layout, candidate_orders
@@ -282,6 +282,7 @@ def test_covers_serve_every_distance() -> None:
         distances = np.unique(generator.integers(0, 64, 20))
         offsets = np.array([0, *generator.integers(0, 64, 3)])
         classes, copies = cover(distances, offsets, 64)
+        assert fewest_classes(distances, offsets, 64) <= np.unique(classes).size
         assert (classes == (distances + offsets[copies]) % 64).all()
         assert np.unique(classes).size <= distances.size
 

@@ -16,6 +16,7 @@ from onnx_models import OnnxBuilder, run  # noqa: E402
 
 import safelight  # noqa: E402
 from safelight.errors import DepthError, InputError, SlotCountError, UnsupportedLayerError  # noqa: E402
+from safelight.models.importers.frontends import draft_of  # noqa: E402
 
 # no two sizes alike: a swapped axis or a flatten in another order cannot go unseen
 SHAPE = (3, 9, 6)
@@ -249,8 +250,8 @@ def test_files_are_read_and_damaged_ones_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b.model().SerializeToString())
     inputs = b.inputs()
-    imported = safelight.compile_model(path, inputs)
-    np.testing.assert_allclose(imported.draft.evaluate(inputs), run(b.model(), inputs), atol=1e-9)
+    draft = draft_of(path, "file", None)
+    np.testing.assert_allclose(draft.evaluate(inputs), run(b.model(), inputs), atol=1e-9)
     model = b.model()
     model.graph.node[1].input[0] = "nowhere"
     with pytest.raises(InputError, match="cannot be read: Nodes in a graph must be topolog"):

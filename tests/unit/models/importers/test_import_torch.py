@@ -21,6 +21,8 @@ from torch.nn import functional  # noqa: E402
 
 import safelight  # noqa: E402
 from safelight.errors import InputError, UnsupportedLayerError  # noqa: E402
+from safelight.models.importers.frontends import draft_of  # noqa: E402
+from safelight.models.importers.imported_model import ImportedModel  # noqa: E402
 from safelight.models.importers.torch_module import export_module  # noqa: E402
 
 SHAPE = (1, 9, 6)  # no two sizes alike
@@ -87,9 +89,14 @@ class Linear(nn.Module):
         return self.head((value * value - 0.25).mean((2, 3)))
 
 
-def test_a_sequential_network_at_three_points() -> None:
+@pytest.fixture(scope="module")
+def imported() -> ImportedModel:
+    """The sequential network, compiled once."""
+    return safelight.compile_model(trained(sequential), INPUTS)
+
+
+def test_a_sequential_network_at_three_points(imported: ImportedModel) -> None:
     network = trained(sequential)
-    imported = safelight.compile_model(network, INPUTS)
     assert [one.activation for one in imported.replaced] == ["relu", "silu"]
     three_points(imported, INPUTS[:5], logits(network, INPUTS[:5]))
 
@@ -110,11 +117,10 @@ def test_a_network_of_squares_is_exact() -> None:
     three_points(imported, INPUTS[:5], logits(network, INPUTS[:5]), encrypted=False)
 
 
-def test_fine_tuning_brings_the_network_nearer() -> None:
+def test_fine_tuning_brings_the_network_nearer(imported: ImportedModel) -> None:
     network = trained(sequential)
-    before = safelight.compile_model(network, INPUTS, degree=2)
     after = safelight.compile_model(network, INPUTS, degree=2, fine_tune=40)
-    assert after.agreement.logit_error < before.agreement.logit_error
+    assert after.agreement.logit_error < imported.agreement.logit_error
     three_points(after, INPUTS[:5], logits(network, INPUTS[:5]), encrypted=False)
 
 
@@ -137,9 +143,9 @@ def test_an_archive_is_read_as_data(saved: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(torch, "load", refuse)
     monkeypatch.setattr(torch.export, "load", refuse)
-    imported = safelight.compile_model(saved, INPUTS)
+    draft = draft_of(saved, "archive", None)
     expected = logits(trained(sequential), INPUTS)
-    np.testing.assert_allclose(imported.draft.evaluate(INPUTS), expected, atol=1e-9)
+    np.testing.assert_allclose(draft.evaluate(INPUTS), expected, atol=1e-9)
 
 
 def test_a_decomposed_program_is_the_same() -> None:
@@ -147,9 +153,9 @@ def test_a_decomposed_program_is_the_same() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch's, about itself
         exported = export_module(network, SHAPE).run_decompositions()
-    imported = safelight.compile_model(exported, INPUTS)
+    draft = draft_of(exported, "decomposed", None)
     np.testing.assert_allclose(
-        imported.draft.evaluate(INPUTS), logits(network, INPUTS), rtol=1e-9, atol=1e-9
+        draft.evaluate(INPUTS), logits(network, INPUTS), rtol=1e-9, atol=1e-9
     )
 
 
