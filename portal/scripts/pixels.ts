@@ -1,6 +1,7 @@
 // Compares pixels with the Python client's: node scripts/pixels.ts MANIFEST, where the manifest lists
-// {"path", "expected"} with a file of doubles, or null where Python refuses the file. Prints a JSON line
-// for each: the largest difference, or the refusal's code.
+// {"path", "expected"} with a file of doubles, or null where Python refuses the file. With "preprocessing"
+// the doubles are a model's input, else brightness. Prints a JSON line for each: the largest difference, or
+// the refusal's code.
 
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -8,6 +9,7 @@ import { createRequire } from "node:module";
 import { PortalError } from "../src/core/errors.ts";
 import { setWasmSource } from "../src/core/imaging/codecs.ts";
 import { openImage } from "../src/core/imaging/load.ts";
+import { Preprocessing } from "../src/core/imaging/preprocessing.ts";
 
 const require = createRequire(import.meta.url);
 const WASM = {
@@ -23,22 +25,28 @@ setWasmSource(async (codec) => {
 interface Entry {
   path: string;
   expected: string | null;
+  preprocessing?: unknown;
 }
 
 const entries = JSON.parse(await readFile(process.argv[2]!, "utf8")) as Entry[];
-for (const { path, expected } of entries) {
+for (const { path, expected, preprocessing } of entries) {
   const line: Record<string, unknown> = { path };
   try {
     const image = await openImage(new Uint8Array(await readFile(path)));
-    const { height, width, channels } = await image.pixels(image.summary.defaultFrame, "display");
+    const pixels = await image.pixels(image.summary.defaultFrame, "display");
+    const { height, width, channels } = pixels;
     await image.frame(image.summary.defaultFrame);
     line.shape = [channels.length, height, width];
     line.detail = image.summary.detail;
     if (expected !== null) {
       const bytes = await readFile(expected);
       const wanted = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8);
-      if (wanted.length !== channels.length * height * width) line.difference = null;
-      else line.difference = largestDifference(channels, wanted);
+      const found =
+        preprocessing === undefined
+          ? channels
+          : [Preprocessing.fromJson(preprocessing).applyToImage({ ...pixels, valueScale: "display" })];
+      const length = found.reduce((sum, plane) => sum + plane.length, 0);
+      line.difference = wanted.length === length ? largestDifference(found, wanted) : null;
     }
   } catch (error) {
     if (!(error instanceof PortalError)) throw error;
