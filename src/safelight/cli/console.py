@@ -16,6 +16,7 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 
 from safelight.errors import SafelightError
@@ -76,7 +77,7 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 
 class Watcher:
-    """Progress bars on a terminal; nothing elsewhere."""
+    """Bars on a terminal; elsewhere lines, of what has something to say."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -84,27 +85,40 @@ class Watcher:
 
     def __call__(self, what: str, done: float, total: float) -> None:
         """Shows that ``done`` of ``total`` of a known phase is over."""
-        if what not in _LABELS or total <= 1:
+        if what in _LABELS and total > 1:
+            self.progress(_LABELS[what], done, total)
+
+    def say(self, text: str) -> None:
+        """One line that stays."""
+        self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def progress(self, what: str, done: float, total: float, note: str = "") -> None:
+        """Moves a bar; without a terminal a line every tenth of the way, if there is a note."""
+        if self._progress.disable:
+            if note and total and done * 10 // total > (done - 1) * 10 // total:
+                self.say(f"{what}: {done:g}/{total:g}, {note}")
             return
         if what not in self._tasks or (done == 0 and self._finished(what)):
-            self._tasks[what] = self._progress.add_task(_LABELS[what], total=total)
-        self._progress.update(self._tasks[what], completed=done, total=total)
+            self._tasks[what] = self._progress.add_task(what, total=total, note="")
+        self._progress.update(self._tasks[what], completed=done, total=total, note=note)
 
     def _finished(self, what: str) -> bool:
         return self._progress.tasks[self._tasks[what]].finished
 
 
 @contextmanager
-def watcher() -> Iterator[Watcher]:
-    """Progress for the block, on standard error."""
+def watcher(*, stays: bool = False) -> Iterator[Watcher]:
+    """Progress for the block, on standard error; ``stays`` leaves the bars there afterwards."""
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
-        transient=True,
+        transient=not stays,
     )
     with progress:
         yield Watcher(progress)

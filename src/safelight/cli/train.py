@@ -6,26 +6,13 @@ import argparse
 import importlib.util
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
 from safelight.circuit.explain import explain
 from safelight.cli import train_obfuscated
-from safelight.cli.console import print_json
+from safelight.cli.console import print_json, watcher
 from safelight.errors import InputError
 from safelight.models.licence import UNSTATED_LICENCE
 from safelight.models.model_name import name_from
@@ -77,9 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
     named = config.model.name or name_from(Path(arguments.source).resolve().stem, otherwise="model")
     output = arguments.output or Path("out") / named
     if arguments.obfuscated is not None:
-        with _watch() as watch:
+        with watcher(stays=True) as watch:
             return train_obfuscated.run(arguments, config, output, watch)
-    with _watch() as watch:
+    with watcher(stays=True) as watch:
         done = run_training(config, output, watch)
         published = publish(done, output, _command(arguments), watch.say)
     report = summary(done, published, output)
@@ -124,44 +111,6 @@ def configuration(arguments: argparse.Namespace) -> Config:
     if arguments.network is not None:
         config = replace(config, network=replace(config.network, kind=arguments.network, layers=()))
     return checked(config)
-
-
-class _Terminal:
-    """Lines and bars on standard error; bars on a terminal only."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
-
-    def say(self, text: str) -> None:
-        """One line that stays."""
-        self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-    def progress(self, what: str, done: int, total: int, note: str = "") -> None:
-        """Moves a bar; without a terminal a line every tenth of the way."""
-        if self._progress.disable:
-            if note and total and done * 10 // total > (done - 1) * 10 // total:
-                self.say(f"{what}: {done}/{total}, {note}")
-            return
-        if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what, total=total, note="")
-        self._progress.update(self._tasks[what], completed=done, total=total, note=note)
-
-
-@contextmanager
-def _watch() -> Iterator[_Terminal]:
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )
-    with progress:
-        yield _Terminal(progress)
 
 
 def summary(done: Run, published: Published, output: Path) -> dict[str, Any]:
