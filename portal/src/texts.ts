@@ -102,7 +102,7 @@ export const texts = {
 
   viewer: {
     label:
-      "Image. Arrow keys change the frame, plus and minus the zoom, brackets the window, H shows the heatmap, I inverts, F fits, R resets, Shift and arrows move.",
+      "Image. Arrow keys change the frame, plus and minus the zoom. W and N widen and narrow the window, B and D brighten and darken. H shows the heatmap, I inverts, F fits, R resets, Shift and arrows move.",
     none: "Choose a study in the worklist.",
     window: "Width",
     level: "Level",
@@ -245,6 +245,7 @@ export const texts = {
     made: "Made {time} in the browser",
     study: "Study",
     image: "Image as shown",
+    otherFrame: "No picture: frame {shown} was on the screen, and the finding is of frame {analysed}.",
     footer: "Research use, not a medical device. Not for decisions about a patient.",
   },
 

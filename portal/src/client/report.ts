@@ -28,7 +28,21 @@ export function reportJson(study: Study, run: Run): string {
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-export async function reportPdf(study: Study, run: Run, image: ImageData | null): Promise<Uint8Array> {
+/** What is on the screen, and which frame of the study it is. */
+export interface ReportPicture {
+  image: ImageData;
+  frame: number;
+}
+
+/**
+ * Args: `shown` is the picture on the screen. One of another frame than the analysed one is left out,
+ * and the report says so: a finding must not stand beside a picture that it is not of.
+ */
+export async function reportPdf(
+  study: Study,
+  run: Run,
+  shown: ReportPicture | null,
+): Promise<Uint8Array> {
   const page = new PdfPage();
   const left = 56;
   let y = 60;
@@ -81,16 +95,18 @@ export async function reportPdf(study: Study, run: Run, image: ImageData | null)
   if (run.findings.length > 12) line(`… ${run.findings.length}`, 9, QUIET);
   y += 4;
   let picture: PdfImage | null = null;
-  if (image !== null && study.summary !== null) {
+  if (shown !== null && shown.frame !== run.frame) {
+    const frames = { analysed: run.frame + 1, shown: shown.frame + 1 };
+    page.text(left, y, fill(texts.report.otherFrame, frames), 8, QUIET);
+    y += 18;
+  } else if (shown !== null) {
+    const { image } = shown;
     const height = 220;
     const width = Math.min((image.width / image.height) * height, 300);
     picture = await greyPicture(image);
     page.image(left, y, width, (width / image.width) * image.height);
     y += (width / image.width) * image.height + 12;
-    const shown = { analysed: run.frame + 1, shown: study.frame + 1 };
-    const caption =
-      run.frame === study.frame ? texts.report.image : fill(texts.result.otherFrame, shown);
-    page.text(left, y, caption, 8, QUIET);
+    page.text(left, y, texts.report.image, 8, QUIET);
     y += 18;
   }
   fact(texts.result.protection, `${receipt.level}. ${texts.protection.long}`);

@@ -64,10 +64,14 @@ export const isOpen = (run: Run | null): boolean =>
 
 type Listener = () => void;
 
+// a write to the vault is durable, and so takes longer than a turn of the wheel
+const FRAME_KEPT_AFTER_MS = 500;
+
 export class Worklist {
   readonly #vault: Vault;
   readonly #listeners = new Set<Listener>();
   #studies: Study[] = [];
+  #keepingFrame: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(vault: Vault) {
     this.#vault = vault;
@@ -117,6 +121,14 @@ export class Worklist {
     this.#studies = this.#studies.with(index, changed);
     this.#tell();
     if (keep) await this.#vault.putJson(`study/${id}`, changed);
+  }
+
+  /** Which frame is on the screen; kept once nobody has moved on for a moment. */
+  showFrame(id: string, frame: number): void {
+    void this.update(id, { frame }, false);
+    clearTimeout(this.#keepingFrame);
+    const keep = (): void => void this.update(id, {}).catch(() => undefined); // worth no message
+    this.#keepingFrame = setTimeout(keep, FRAME_KEPT_AFTER_MS);
   }
 
   async updateRun(id: string, change: Partial<Run>, keep = true): Promise<void> {

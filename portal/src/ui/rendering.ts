@@ -86,8 +86,15 @@ export function paint(frame: ViewableFrame, greys: Greys, out: ImageData): void 
   }
 }
 
+/** How wide a pixel is shown: as wide as it is high, unless the file says otherwise. */
+export function pixelWidth(frame: ViewableFrame): number {
+  const [row, column] = frame.spacingMm ?? [1, 1];
+  const ratio = column / row;
+  return ratio > 0.1 && ratio < 10 ? ratio : 1;
+}
+
 export function fitZoom(frame: ViewableFrame, width: number, height: number): number {
-  return Math.min(width / frame.width, height / frame.height);
+  return Math.min(width / (frame.width * pixelWidth(frame)), height / frame.height);
 }
 
 // Okabe and Ito's vermilion and blue: told apart with any kind of colour blindness
@@ -114,20 +121,24 @@ export function overlayOf(heatmap: Heatmap, seesSquareOnly: boolean): Overlay {
   return { picture, seesSquareOnly };
 }
 
-/** Draws a painted image on the canvas, and a heatmap over it. */
+/** Draws a painted frame on the canvas, and a heatmap over it; without a frame, black. */
 export function draw(
   canvas: HTMLCanvasElement,
-  image: CanvasImageSource,
-  frame: ViewableFrame,
-  at: Placement,
-  overlay: Overlay | null,
+  scene: {
+    image: CanvasImageSource;
+    frame: ViewableFrame;
+    at: Placement;
+    overlay: Overlay | null;
+  } | null,
 ): void {
   const context = canvas.getContext("2d")!;
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.fillStyle = "#000";
   context.fillRect(0, 0, canvas.width, canvas.height);
+  if (scene === null) return;
+  const { image, frame, at, overlay } = scene;
   context.translate(canvas.width / 2 + at.x, canvas.height / 2 + at.y);
-  context.scale(at.zoom, at.zoom);
+  context.scale(at.zoom * pixelWidth(frame), at.zoom);
   // single pixels of a small image stay visible as what they are
   context.imageSmoothingEnabled = at.zoom < 4;
   context.imageSmoothingQuality = "high";

@@ -3,11 +3,12 @@
 import { type RefObject } from "preact";
 import { useState } from "preact/hooks";
 
-import { reportJson, reportPdf } from "../client/report.ts";
+import { reportJson, reportPdf, type ReportPicture } from "../client/report.ts";
 import { type Run, type Study } from "../client/studies.ts";
 import { isPositive, kindOfRun, leading, type Finding } from "../core/model/finding.ts";
 import { type Kind } from "../core/model/outputs.ts";
 import { decimals, duration, fill, size, texts } from "../texts.ts";
+import { paint } from "./rendering.ts";
 import { save } from "./saving.ts";
 import { toneOf } from "./tone.ts";
 import { type ShownImage } from "./viewer.tsx";
@@ -25,7 +26,6 @@ export function ResultView(props: {
   const receipt = run.receipts[0];
   if (finding === undefined || receipt === undefined) return null;
   const frames = study.summary?.frameCount ?? 1;
-  const image = props.shown.current?.studyId === study.id ? props.shown.current.data : null;
   const file = study.name.replace(/\.[^.]*$/, "");
   return (
     <article class="result">
@@ -107,7 +107,7 @@ export function ResultView(props: {
         <button
           type="button"
           onClick={() => {
-            reportPdf(study, run, image)
+            reportPdf(study, run, pictureFor(props.shown.current, study.id))
               .then((pdf) => save(pdf, `${file}-report.pdf`, "application/pdf"))
               .catch(props.onError);
           }}
@@ -126,6 +126,14 @@ export function ResultView(props: {
       </div>
     </article>
   );
+}
+
+/** What is on the screen now, as the screen shows it; none while a frame is read. */
+function pictureFor(shown: ShownImage | null, studyId: string): ReportPicture | null {
+  if (shown?.studyId !== studyId) return null;
+  const image = new ImageData(shown.frame.width, shown.frame.height);
+  paint(shown.frame, shown.greys, image);
+  return { image, frame: shown.index };
 }
 
 const percent = (value: number): string => `${(100 * value).toFixed(1)}%`;

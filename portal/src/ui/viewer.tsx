@@ -8,20 +8,25 @@ import { type Bytes } from "../core/bytes.ts";
 import { type ViewableFrame } from "../core/imaging/viewable.ts";
 import { fill, texts } from "../texts.ts";
 import { Problem, useAction } from "./dialog.tsx";
-import {
-  draw,
-  fitZoom,
-  greysOfFile,
-  overlayOf,
-  paint,
-  type Greys,
-  type Placement,
-} from "./rendering.ts";
+import { Newest } from "./newest.ts";
+import { Picture } from "./picture.ts";
+import { fitZoom, greysOfFile, overlayOf, type Greys, type Placement } from "./rendering.ts";
+import { actionOf, type ViewerAction } from "./viewer_keys.ts";
 
-/** The image as it is on the screen, for the report. */
+/** A frame on the screen. All that is said of the picture goes by its index, not by the slider. */
+interface View {
+  index: number;
+  frame: ViewableFrame;
+}
+
+type Window = Pick<Greys, "center" | "width">;
+
+/** The picture as it is on the screen, for the report. */
 export interface ShownImage {
   studyId: string;
-  data: ImageData;
+  index: number;
+  frame: ViewableFrame;
+  greys: Greys;
 }
 
 // centre and width in Hounsfield units, as radiology has long used them
@@ -41,15 +46,17 @@ export function Viewer(props: {
   session: Session;
   load: () => Promise<Bytes | null>;
   onFrame: (frame: number) => void;
-  onShown: (image: ShownImage) => void;
+  onShown: (image: ShownImage | null) => void;
 }) {
   const { study, session } = props;
   const summary = study.summary!;
   const canvas = useRef<HTMLCanvasElement>(null);
   const box = useRef<HTMLDivElement>(null);
-  const buffer = useRef<OffscreenCanvas | null>(null);
-  const [frame, setFrame] = useState<ViewableFrame | null>(null);
-  const [greys, setGreys] = useState<Greys | null>(null);
+  const picture = useRef(new Picture());
+  const [view, setView] = useState<View | null>(null);
+  /** The person's window; without one each frame is shown as the file says. */
+  const [own, setOwn] = useState<Omit<Greys, "inverted"> | null>(null);
+  const [flipped, setFlipped] = useState(false);
   const [at, setAt] = useState<Placement>({ zoom: 1, x: 0, y: 0 });
   const [fitted, setFitted] = useState(true);
   const [preset, setPreset] = useState("file");
@@ -57,24 +64,30 @@ export function Viewer(props: {
   const action = useAction();
   const drag = useRef<{ x: number; y: number; pan: boolean } | null>(null);
   const touches = useRef(new Map<number, { x: number; y: number }>());
+  const frame = view?.frame ?? null;
+  const greys = useMemo<Greys | null>(() => {
+    if (frame === null) return null;
+    const window = own === null || frame.colour ? greysOfFile(frame) : own;
+    return { ...window, inverted: frame.inverted !== flipped };
+  }, [frame, own, flipped]);
 
-  useEffect(() => {
-    let current = true;
-    void action.run(async () => {
-      const content = (await session.imaging.isOpen(study.id)) ? null : await props.load();
-      const read = await session.imaging.frame(study.id, content, study.frame);
-      if (!current) return;
-      setFrame(read);
-      setGreys((before) => (before === null || preset === "file" ? greysOfFile(read) : before));
-    });
-    return () => {
-      current = false;
-    };
-  }, [study.id, study.frame]);
+  const frames = useRef<Newest<number> | null>(null);
+  frames.current ??= new Newest((index) =>
+    action.run(async () => {
+      try {
+        const content = (await session.imaging.isOpen(study.id)) ? null : await props.load();
+        setView({ index, frame: await session.imaging.frame(study.id, content, index) });
+      } catch (error) {
+        setView(null); // not the frame before, under this one's number
+        throw error;
+      }
+    }),
+  );
+  useEffect(() => frames.current!.ask(study.frame), [study.frame]);
 
   // the map belongs to the frame that was analysed
   const { run } = study;
-  const answered = run?.phase === "done" && run.frame === study.frame;
+  const answered = run?.phase === "done" && run.frame === view?.index;
   const heatmap = answered ? (run.findings[0]?.heatmap ?? null) : null;
   const overlay = useMemo(
     () => (heatmap === null || !withHeatmap ? null : overlayOf(heatmap, run!.seesSquareOnly)),
@@ -104,22 +117,15 @@ export function Viewer(props: {
     return () => observer.disconnect();
   }, [fit, fitted]);
 
-  useEffect(() => {
-    if (frame === null || greys === null) return;
-    const data = new ImageData(frame.width, frame.height);
-    paint(frame, greys, data);
-    const offscreen = new OffscreenCanvas(frame.width, frame.height);
-    offscreen.getContext("2d")!.putImageData(data, 0, 0);
-    buffer.current = offscreen;
-    props.onShown({ studyId: study.id, data });
-    draw(canvas.current!, offscreen, frame, at, overlay);
-  }, [frame, greys]);
+  useLayoutEffect(() => {
+    const scene = frame === null || greys === null ? null : { frame, greys, at, overlay };
+    picture.current.show(canvas.current!, scene);
+  }, [frame, greys, at, overlay]);
 
-  useEffect(() => {
-    if (frame !== null && buffer.current !== null) {
-      draw(canvas.current!, buffer.current, frame, at, overlay);
-    }
-  }, [at, overlay]);
+  useLayoutEffect(() => {
+    props.onShown(view && greys && { studyId: study.id, ...view, greys });
+    return () => props.onShown(null);
+  }, [view, greys]);
 
   const zoomBy = (factor: number, point = { x: 0, y: 0 }): void => {
     setFitted(false);
@@ -137,38 +143,36 @@ export function Viewer(props: {
     setFitted(false);
     setAt((before) => ({ ...before, x: before.x + x, y: before.y + y }));
   };
-  const changeWindow = (change: { center?: number; width?: number }): void => {
+  // several changes may come before the next drawing: each goes on from the one before
+  const changeWindow = (change: (before: Window) => Partial<Window>): void => {
+    if (frame === null) return;
     setPreset("custom");
-    setGreys((before) => {
-      if (before === null) return before;
-      const width = Math.max(change.width ?? before.width, frame!.unit === "HU" ? 1 : 0.001);
-      return { ...before, table: null, center: change.center ?? before.center, width };
+    const least = frame.unit === "HU" ? 1 : 0.001;
+    setOwn((before) => {
+      const from = before ?? greysOfFile(frame);
+      const next = { center: from.center, width: from.width, ...change(from) };
+      return { ...next, width: Math.max(next.width, least), function: from.function, table: null };
     });
   };
-  const windowBy = (width: number, center: number): void => {
-    if (greys !== null) {
-      changeWindow({ width: greys.width + width, center: greys.center + center });
-    }
-  };
+  const windowBy = (width: number, center: number): void =>
+    changeWindow((before) => ({ width: before.width + width, center: before.center + center }));
   const choosePreset = (name: string): void => {
     setPreset(name);
-    if (frame === null) return;
-    const own = greysOfFile(frame);
-    if (name === "file") setGreys(own);
-    else if (name === "range") {
+    const exact = (center: number, width: number): void =>
+      setOwn({ center, width, function: "LINEAR_EXACT", table: null });
+    if (name === "file") setOwn(null);
+    else if (name === "range" && frame !== null) {
       const { smallest, largest } = frame;
-      const center = (smallest + largest) / 2;
-      const width = Math.max(largest - smallest, 1e-9);
-      setGreys({ ...own, table: null, function: "LINEAR_EXACT", center, width });
+      exact((smallest + largest) / 2, Math.max(largest - smallest, 1e-9));
     } else if (name in CT_PRESETS) {
       const [center, width] = CT_PRESETS[name as keyof typeof CT_PRESETS];
-      setGreys({ ...own, table: null, function: "LINEAR_EXACT", center, width });
+      exact(center, width);
     }
   };
-  const invert = (): void =>
-    setGreys((before) => before && { ...before, inverted: !before.inverted });
+  const invert = (): void => setFlipped((before) => !before);
   const reset = (): void => {
     choosePreset("file");
+    setFlipped(false);
     fit();
   };
   const goTo = (index: number): void => {
@@ -177,37 +181,36 @@ export function Viewer(props: {
   };
 
   const step = frame === null ? 1 : Math.max((frame.largest - frame.smallest) / 100, 1e-6);
+  const brighten = (by: number): void => windowBy(0, greys?.inverted === true ? by : -by);
+  const acts: Record<ViewerAction, () => void> = {
+    zoomIn: () => zoomBy(ZOOM_STEP),
+    zoomOut: () => zoomBy(1 / ZOOM_STEP),
+    fit,
+    heatmap: () => setWithHeatmap((shown) => !shown),
+    invert,
+    reset,
+    wider: () => windowBy(2 * step, 0),
+    narrower: () => windowBy(-2 * step, 0),
+    brighter: () => brighten(step),
+    darker: () => brighten(-step),
+    levelDown: () => windowBy(0, -step),
+    levelUp: () => windowBy(0, step),
+    back: () => goTo(study.frame - 1),
+    on: () => goTo(study.frame + 1),
+    farBack: () => goTo(study.frame - 10),
+    farOn: () => goTo(study.frame + 10),
+    first: () => goTo(0),
+    last: () => goTo(summary.frameCount - 1),
+    moveLeft: () => panBy(PAN_STEP, 0),
+    moveUp: () => panBy(0, PAN_STEP),
+    moveRight: () => panBy(-PAN_STEP, 0),
+    moveDown: () => panBy(0, -PAN_STEP),
+  };
   const onKey = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const actions: Record<string, () => void> = {
-      "+": () => zoomBy(ZOOM_STEP),
-      "=": () => zoomBy(ZOOM_STEP),
-      "-": () => zoomBy(1 / ZOOM_STEP),
-      "0": fit,
-      f: fit,
-      h: () => setWithHeatmap((shown) => !shown),
-      i: invert,
-      r: reset,
-      "[": () => windowBy(-2 * step, 0),
-      "]": () => windowBy(2 * step, 0),
-      "{": () => windowBy(0, -step),
-      "}": () => windowBy(0, step),
-      PageDown: () => goTo(study.frame + 10),
-      PageUp: () => goTo(study.frame - 10),
-      Home: () => goTo(0),
-      End: () => goTo(summary.frameCount - 1),
-    };
-    const [x, y] =
-      { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key] ?? [];
-    let act = actions[event.key];
-    if (x !== undefined && y !== undefined) {
-      act = event.shiftKey
-        ? () => panBy(x * PAN_STEP, y * PAN_STEP)
-        : () => goTo(study.frame - (x + y));
-    }
-    if (act === undefined) return;
+    const act = actionOf(event);
+    if (act === null) return;
     event.preventDefault();
-    act();
+    acts[act]();
   };
 
   const pointIn = (event: PointerEvent | WheelEvent): { x: number; y: number } => {
@@ -259,7 +262,7 @@ export function Viewer(props: {
     return () => element.removeEventListener("wheel", onWheel);
   });
 
-  const { marks } = summary;
+  const marks = frame?.marks ?? null;
   const round = (value: number): number => Number(value.toPrecision(4));
   return (
     <div class="viewer">
@@ -286,7 +289,7 @@ export function Viewer(props: {
         )}
         <p class="overlay start">
           {summary.modality || summary.format} {summary.columns}×{summary.rows}
-          {summary.laterality !== "" && ` · ${summary.laterality}`}
+          {frame && frame.laterality !== "" && ` · ${frame.laterality}`}
         </p>
         <p class="overlay end">
           {greys && !frame?.colour && `W ${round(greys.width)} L ${round(greys.center)} ${frame?.unit === "HU" ? "HU" : ""} · `}
@@ -299,7 +302,7 @@ export function Viewer(props: {
       </div>
       {summary.frameCount > 1 && (
         <label class="frames">
-          <span>{fill(texts.viewer.frameOf, { index: study.frame + 1, count: summary.frameCount })}</span>
+          <span>{fill(texts.viewer.frameOf, { index: (view?.index ?? study.frame) + 1, count: summary.frameCount })}</span>
           <input
             type="range"
             min={0}
@@ -331,7 +334,9 @@ export function Viewer(props: {
               <input
                 type="number"
                 value={greys === null ? "" : round(greys.width)}
-                onChange={(event) => changeWindow({ width: event.currentTarget.valueAsNumber || 1 })}
+                onChange={({ currentTarget: { valueAsNumber: value } }) =>
+                  changeWindow(() => ({ width: value || 1 }))
+                }
               />
             </label>
             <label class="number">
@@ -339,12 +344,14 @@ export function Viewer(props: {
               <input
                 type="number"
                 value={greys === null ? "" : round(greys.center)}
-                onChange={(event) => changeWindow({ center: event.currentTarget.valueAsNumber || 0 })}
+                onChange={({ currentTarget: { valueAsNumber: value } }) =>
+                  changeWindow(() => ({ center: value || 0 }))
+                }
               />
             </label>
           </>
         )}
-        <button type="button" aria-pressed={greys?.inverted !== frame?.inverted} onClick={invert}>
+        <button type="button" aria-pressed={flipped} onClick={invert}>
           {texts.viewer.invert}
         </button>
         {heatmap && (
@@ -369,7 +376,7 @@ export function Viewer(props: {
           type="button"
           onClick={() => {
             setFitted(false);
-            setAt({ zoom: globalThis.devicePixelRatio, x: 0, y: 0 });
+            setAt({ zoom: 1, x: 0, y: 0 });
           }}
         >
           {texts.viewer.actual}

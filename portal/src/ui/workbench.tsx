@@ -226,7 +226,7 @@ export function Workbench(props: {
               study={study}
               session={session}
               load={() => worklist.content(study.id)}
-              onFrame={(frame) => void worklist.update(study.id, { frame })}
+              onFrame={(frame) => worklist.showFrame(study.id, frame)}
               onShown={(image) => (shown.current = image)}
             />
           ) : (

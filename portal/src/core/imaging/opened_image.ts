@@ -23,9 +23,6 @@ export function openedPicture(format: string, planes: Planes): OpenedImage {
     frameCount: 1,
     defaultFrame: 0,
     modality: "",
-    laterality: "",
-    marks: null,
-    spacingMm: null,
   };
   return {
     summary,
@@ -41,6 +38,9 @@ export function openedPicture(format: string, planes: Planes): OpenedImage {
       smallest: 0,
       largest: 255,
       unit: "grey",
+      marks: null,
+      laterality: "",
+      spacingMm: null,
     }),
     pixels: async (_, valueScale) => {
       if (valueScale !== "display") throw inputError("no-physical-values");

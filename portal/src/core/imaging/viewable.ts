@@ -5,7 +5,8 @@ export type Voi =
   | { kind: "range"; low: number; high: number }
   | { kind: "table"; first: number; entries: Float32Array };
 
-export interface ViewableFrame {
+/** What a frame's pixels are, wherever in the body they lie. */
+export interface FrameValues {
   height: number;
   width: number;
   /** Grey: one value a pixel. Colour: red, green and blue from 0 to 255, a pixel after another. */
@@ -17,6 +18,14 @@ export interface ViewableFrame {
   smallest: number;
   largest: number;
   unit: "HU" | "grey";
+}
+
+export interface ViewableFrame extends FrameValues {
+  /** Of this frame: the frames of one file may lie in different planes. */
+  marks: Marks | null;
+  laterality: string;
+  /** From row to row, from column to column. */
+  spacingMm: [number, number] | null;
 }
 
 /** What stands at the edges of an image (PS3.3 C.7.6.1.1.1): L R A P H F, or nothing. */
@@ -35,7 +44,4 @@ export interface ImageSummary {
   frameCount: number;
   defaultFrame: number;
   modality: string;
-  laterality: string;
-  marks: Marks | null;
-  spacingMm: [number, number] | null;
 }

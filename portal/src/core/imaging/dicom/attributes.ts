@@ -49,8 +49,12 @@ export function frameAttributes(
 }
 
 function functionalGroup(dataSet: DataSet, frame: number, tag: string): DataSet {
+  return groupItem(dataSet, frame, tag) ?? dataSet;
+}
+
+function groupItem(dataSet: DataSet, frame: number, tag: string): DataSet | undefined {
   const own = dataSet.items("x52009230")[frame]?.items(tag)[0];
-  return own ?? dataSet.items("x52009229")[0]?.items(tag)[0] ?? dataSet;
+  return own ?? dataSet.items("x52009229")[0]?.items(tag)[0];
 }
 
 function modalityLutOf(dataSet: DataSet, frame: number, signed: boolean): [ModalityLut, boolean] {
@@ -118,18 +122,31 @@ export function spacingMm(dataSet: DataSet, frame: number): [number, number] | n
 
 const OPPOSITE: Readonly<Record<string, string>> = { L: "R", R: "L", A: "P", P: "A", H: "F", F: "H" };
 
-/** Letters for the edges, from Patient Orientation or Image Orientation (Patient). */
-export function marksOf(dataSet: DataSet): Marks | null {
-  const [right, bottom] = dataSet.texts("x00200020");
+/**
+ * Letters for the edges of a frame, from Patient Orientation or Image Orientation (Patient). What is
+ * said of the frame, or of all frames as such, comes before what stands at the top of the file.
+ */
+export function marksOf(dataSet: DataSet, frame: number): Marks | null {
+  const plane = functionalGroup(dataSet, frame, "x00209116");
+  const inFrame = groupItem(dataSet, frame, "x00209450"); // Patient Orientation in Frame
+  const stated = inFrame ?? (plane === dataSet ? dataSet : null);
+  const [right, bottom] = stated?.texts("x00200020") ?? [];
   const letters = /^[LRAPHF]{1,3}$/;
   if (right !== undefined && bottom !== undefined && letters.test(right) && letters.test(bottom)) {
     return { right, left: opposite(right), bottom, top: opposite(bottom) };
   }
-  const plane = functionalGroup(dataSet, 0, "x00209116");
   const cosines = plane.texts("x00200037").map(Number);
   if (cosines.length !== 6 || !cosines.every(Number.isFinite)) return null;
   const [rowEnd, columnEnd] = [direction(cosines.slice(0, 3)), direction(cosines.slice(3))];
   return { right: rowEnd, left: opposite(rowEnd), bottom: columnEnd, top: opposite(columnEnd) };
+}
+
+/** Which side of the body a frame shows: Frame Laterality, or that of the whole image. */
+export function lateralityOf(dataSet: DataSet, frame: number): string {
+  const anatomy = groupItem(dataSet, frame, "x00209071");
+  const said =
+    anatomy?.code("x00209072") || dataSet.code("x00200062") || dataSet.code("x00200060");
+  return ["L", "R", "B"].includes(said) ? said : "";
 }
 
 /** The main direction of a vector in the patient's coordinates (PS3.3 C.7.6.2.1.1). */

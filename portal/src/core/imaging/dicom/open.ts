@@ -2,7 +2,7 @@
 
 import { inputError } from "../../errors.ts";
 import { type OpenedImage } from "../opened_image.ts";
-import { frameAttributes, marksOf, spacingMm } from "./attributes.ts";
+import { frameAttributes, lateralityOf, marksOf, spacingMm } from "./attributes.ts";
 import { damagedUnless, parseDicomFile } from "./data_set.ts";
 import { geometryOf, TAGS } from "./geometry.ts";
 import { renderPixels, viewableFrame } from "./rendering.ts";
@@ -30,7 +30,12 @@ export async function openDicom(content: Uint8Array): Promise<OpenedImage> {
   };
   const attributesOf = (index: number) =>
     damagedUnless(() => frameAttributes(dataSet, geometry, index));
-  const laterality = dataSet.code("x00200062") || dataSet.code("x00200060");
+  const placeOf = (index: number) =>
+    damagedUnless(() => ({
+      marks: marksOf(dataSet, index),
+      laterality: lateralityOf(dataSet, index),
+      spacingMm: spacingMm(dataSet, index),
+    }));
   return {
     summary: {
       format: "DICOM",
@@ -40,11 +45,11 @@ export async function openDicom(content: Uint8Array): Promise<OpenedImage> {
       frameCount: geometry.frames,
       defaultFrame: Math.floor(geometry.frames / 2),
       modality: dataSet.code("x00080060"),
-      laterality: ["L", "R", "B"].includes(laterality) ? laterality : "",
-      marks: damagedUnless(() => marksOf(dataSet)),
-      spacingMm: damagedUnless(() => spacingMm(dataSet, 0)),
     },
-    frame: async (index) => viewableFrame(await samplesOf(index), geometry, attributesOf(index)),
+    frame: async (index) => ({
+      ...viewableFrame(await samplesOf(index), geometry, attributesOf(index)),
+      ...placeOf(index),
+    }),
     pixels: async (index, valueScale) =>
       renderPixels(await samplesOf(index), geometry, attributesOf(index), valueScale),
   };

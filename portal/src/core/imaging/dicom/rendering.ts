@@ -4,7 +4,7 @@
 import { inputError } from "../../errors.ts";
 import { type LoadedImage, type ValueScale } from "../image.ts";
 import { clip01 } from "../preprocessing.ts";
-import { type ViewableFrame, type Voi } from "../viewable.ts";
+import { type FrameValues, type Voi } from "../viewable.ts";
 import { type FrameAttributes, type ModalityLut, type VoiLut } from "./attributes.ts";
 import { type Geometry } from "./geometry.ts";
 import { applyTable } from "./lookup_table.ts";
@@ -41,7 +41,7 @@ export function viewableFrame(
   stored: Samples,
   geometry: Geometry,
   attributes: FrameAttributes,
-): ViewableFrame {
+): FrameValues {
   const size = { height: geometry.rows, width: geometry.columns };
   const colour = colourPlanes(stored, geometry, attributes);
   if (colour !== null) {
