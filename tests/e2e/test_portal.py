@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from numpy.typing import NDArray
 from portal_browser import FAST, RECORDS, PortalTab, second_tab
 from test_diagnose import chest
 
@@ -70,12 +73,49 @@ def test_portal_answers_as_the_python_client(
     assert report["findings"][0]["finding"] == finding
     assert report["level"] == "homomorphic"
     assert report["request_bytes"] <= 200_000
+    assert (picture_in(tab) is None) == (model == RECORDS)
+    tab.assert_clean()
+
+
+def picture_in(tab: PortalTab) -> NDArray[np.uint8] | None:
+    """The samples of the picture in the PDF report, if it has one."""
     with tab.page.expect_download() as download:
         tab.page.get_by_role("button", name="Report (PDF)").click()
     content = Path(download.value.path()).read_bytes()
     assert content.startswith(b"%PDF-1.4")
     assert content.rstrip().endswith(b"%%EOF")
-    tab.assert_clean()
+    found = re.search(rb"/Subtype /Image [^>]*/Length (\d+)[^>]*>>\s*stream\n", content)
+    if found is None:
+        return None
+    return np.frombuffer(zlib.decompress(content[found.end() :][: int(found[1])]), np.uint8)
+
+
+def test_portal_reports_the_frame_on_the_screen(tab: PortalTab, tmp_path: Path) -> None:
+    """As it is shown, and only beside the finding that is of this very frame."""
+    grey = np.arange(64, dtype=np.uint8) * np.ones((64, 1), np.uint8)
+    frames = np.stack([grey, 200 - grey // 8, grey // 2])  # the middle one is analysed
+    path = tmp_path / "three.dcm"
+    path.write_bytes(build_dicom(frames, frames=3))
+    tab.add_one(path)
+    tab.analyse()
+    tab.wait_for_result()
+    picture = picture_in(tab)
+    assert picture is not None
+    assert np.median(picture) == pytest.approx(np.median(frames[1]), abs=2)
+    tab.page.get_by_role("button", name="Invert").click()
+    inverted = picture_in(tab)
+    assert inverted is not None
+    assert np.array_equal(inverted, 255 - picture)
+    tab.page.locator("canvas").focus()
+    tab.page.keyboard.press("ArrowRight")
+    tab.page.wait_for_selector("text=Frame 3 of 3")
+    assert picture_in(tab) is None
+    tab.page.locator("canvas").focus()  # where the report's button has it now
+    tab.page.keyboard.press("ArrowLeft")
+    tab.page.wait_for_selector(".frames >> text=Frame 2 of 3")
+    again = picture_in(tab)
+    assert again is not None
+    assert np.array_equal(again, inverted)
 
 
 def test_portal_takes_the_python_clients_key_file(
@@ -136,7 +176,7 @@ def test_portal_viewer_by_keyboard(files: dict[str, Path], tab: PortalTab) -> No
     canvas.focus()
     tab.page.wait_for_selector(".overlay.end:not(:has-text('100 %'))")  # fitted
     before = tab.page.inner_text(".overlay.end")
-    for key in ("+", "]", "}", "Shift+ArrowLeft"):
+    for key in ("+", "]", "}", "W", "b", "Shift+ArrowLeft"):
         tab.page.keyboard.press(key)
     assert tab.page.inner_text(".overlay.end") != before
     tab.page.keyboard.press("i")
