@@ -62,6 +62,9 @@ MODEL = DistilledModel(
             "one in ten is wrong, for some findings far more. Do not use its figures as a measure "
             "of diagnostic quality.",
             "About 600 training images of one hospital; its interval is wide.",
+            "The 200 test images are of 53 patients, one of them with 47: resampled by patient the "
+            "interval of the AUC is 0.49 … 0.71. Mean brightness alone separates these test images "
+            "with an AUC of 0.71, the training images with 0.52.",
             "Abnormal means any of fourteen findings; many are invisible at 64×64.",
             "Frontal views only, PA and AP mixed; AP films are taken of sicker patients, and a "
             "network can learn that instead of the disease.",
