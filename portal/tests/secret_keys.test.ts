@@ -1,9 +1,9 @@
 // Encryption, evaluation keys and the key file with node-seal itself.
 
-import initialize from "node-seal";
-import { beforeAll, expect, test } from "vitest";
+import initialize, { type MainModule } from "node-seal";
+import { afterEach, beforeAll, expect, test, vi } from "vitest";
 
-import { readKeyFile, writeKeyFile } from "../src/core/ckks/key_file.ts";
+import { readKeyFile, secretRows, writeKeyFile } from "../src/core/ckks/key_file.ts";
 import { multiplyMod } from "../src/core/ckks/modular.ts";
 import { checkedParameters, stepOfElement, type Parameters } from "../src/core/ckks/parameters.ts";
 import { SecretKeys } from "../src/core/ckks/secret_keys.ts";
@@ -12,12 +12,16 @@ import { seedKey, uniformResidues } from "../src/core/ckks/uniform.ts";
 // wdbc-logistic's: N = 4096, 36, 33 and 37 bits
 const PRIMES = [68719403009, 8589852673, 137438822401];
 let parameters: Parameters;
+let seal: MainModule;
 let keys: SecretKeys;
 
 beforeAll(async () => {
   parameters = await checkedParameters(4096, PRIMES);
-  keys = SecretKeys.generate(await initialize(), parameters);
+  seal = await initialize();
+  keys = SecretKeys.generate(seal, parameters);
 });
+
+afterEach(() => vi.restoreAllMocks());
 
 test("multiplication modulo 50-bit primes", () => {
   const prime = 1125899906826241; // the largest of 50 bits for N = 8192
@@ -86,3 +90,43 @@ test("the key file, and a wrong passphrase", async () => {
   changed[30]! ^= 1;
   await expect(readKeyFile(changed, "a passphrase")).rejects.toMatchObject({ family: "key" });
 }, 60_000);
+
+/** Keeps hold of every file that SEAL writes. */
+function watchFiles(...kinds: string[]): Uint8Array[] {
+  const files: Uint8Array[] = [];
+  for (const kind of kinds) {
+    const { prototype } = (seal as any)[kind];
+    const { saveToArray } = prototype;
+    vi.spyOn(prototype, "saveToArray").mockImplementation(function (this: unknown, ...call) {
+      files.push(saveToArray.apply(this, call));
+      return files.at(-1);
+    });
+  }
+  return files;
+}
+
+test("no file of SEAL's outlives its reading", async () => {
+  const files = watchFiles("SecretKey", "Ciphertext", "GaloisKeys", "RelinKeys");
+  const own = SecretKeys.generate(seal, parameters);
+  await own.encrypt(new Float64Array(2048), 2 ** 26, 1);
+  await own.evaluationKey(3, 1);
+  await own.evaluationKey(0, 1);
+  expect(files.length).toBe(4);
+  expect(files.map((file) => file.some((byte) => byte !== 0))).toEqual([false, false, false, false]);
+  own.destroy();
+});
+
+test("a key that is taken away in the middle encrypts nothing", async () => {
+  const own = SecretKeys.generate(seal, parameters);
+  const working = [own.encrypt(new Float64Array(2048), 2 ** 26, 1), own.evaluationKey(3, 1)];
+  own.destroy();
+  own.destroy();
+  for (const work of working) await expect(work).rejects.toMatchObject({ code: "not-loaded" });
+  expect(() => own.decrypt([[], []], 1)).toThrow("not-loaded");
+});
+
+test("residues that are none leave nothing behind", () => {
+  const bytes = new Uint8Array(8 * 4096 * 3).fill(255);
+  expect(() => secretRows(bytes, parameters)).toThrow("key-file-header");
+  expect(bytes.every((byte) => byte === 0)).toBe(true);
+});

@@ -80,7 +80,7 @@ const expected = {
   modelDigest: toHex(await named("model")),
   programDigest: toHex(await named("program")),
   parametersDigest: parameters.digestHex,
-  keysDigest: null,
+  keysDigest: toHex(await named("keys")),
 };
 const decoders: Record<string, (data: Bytes) => Promise<unknown>> = {
   "ciphertext-seeded": (data) => decodeCiphertext(data, parameters, 1, scale),

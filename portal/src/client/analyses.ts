@@ -16,6 +16,7 @@ const TICKET_GONE = new Set([
   "job-storage-full",
   "job-cancelled",
   "replaced",
+  "another-answer",
 ]);
 /** Refusals after which the keys are looked at once more and the request is made again. */
 const KEYS_GONE = new Set(["keys-missing", "unknown-keyset"]);

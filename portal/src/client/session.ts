@@ -11,28 +11,24 @@ import { pack, unpackNumbers } from "../core/model/signature.ts";
 import { Api } from "../core/service/api.ts";
 import { type Job, type KeyNeed, type ModelInfo } from "../core/service/answers.ts";
 import { ciphertextLength } from "../core/wire/ciphertext.ts";
-import { keyLength, keysetDigest } from "../core/wire/key.ts";
 import { encodeRequest } from "../core/wire/request.ts";
 import { maxResultLength, openResult, type Statement } from "../core/wire/result.ts";
 import { type CryptoMethods, type StoredKey } from "../workers/crypto.ts";
 import { type ImagingMethods } from "../workers/imaging.ts";
 import { type Remote } from "../workers/rpc.ts";
+import { EvaluationKeys, type KeyCost, type KeyProgress, type KeysetRecord } from "./evaluation_keys.ts";
 import { checkPassphrase, type Vault } from "./vault.ts";
 
 /** What is remembered of the service, encrypted: whom to trust, and which keys it has. */
-interface Connection {
+interface Connection extends KeysetRecord {
   token: string;
-  /** Ed25519 key of the first contact, in hex. */
+  /** Ed25519 key, in hex: of the operator's words, or of the first contact. */
   serviceKey: string | null;
-  keysets: Record<string, Keyset>;
+  /** Whether a person has compared that key with what the operator says. */
+  compared: boolean;
 }
 
-interface Keyset {
-  id: string;
-  epoch: string;
-  /** SHA-256 of each key message, by element. */
-  digests: Record<string, string>;
-}
+const NO_CONNECTION = { token: "", serviceKey: null, compared: false, keysets: {}, retired: [] };
 
 /** A request that the service has accepted; enough to fetch and check its answer after a reload. */
 export interface Ticket {
@@ -42,7 +38,7 @@ export interface Ticket {
   modelDigest: string;
   programDigest: string;
   parametersDigest: string;
-  keysDigest: string | null;
+  keysDigest: string;
   /** Of the secret key that the request was encrypted under. */
   epoch: string;
   records: number;
@@ -55,6 +51,11 @@ export interface Receipt extends Statement {
   serviceKey: string;
 }
 
+export interface AnswerHooks {
+  onJob?: (job: Job) => void;
+  onSilence?: () => void;
+}
+
 export interface Answer {
   findings: Finding[];
   receipt: Receipt;
@@ -62,21 +63,6 @@ export interface Answer {
   requestBytes: number;
 }
 
-export interface KeyProgress {
-  done: number;
-  total: number;
-  bytes: number;
-}
-
-/** What making the keys of a model costs a browser, told before it begins. */
-export interface KeyCost {
-  keys: number;
-  bytes: number;
-  seconds: number;
-}
-
-// node-seal on one core of a desktop: about 60 ms a key at N = 8192, half a second at 16384 with its upload
-const KEY_SECONDS: Readonly<Record<number, number>> = { 4096: 0.02, 8192: 0.06, 16384: 0.5 };
 /** What is wrong with one model alone: described as we do not know it, or withdrawn since the list. */
 const UNUSABLE = new Set([
   "unknown-preprocessing",
@@ -96,19 +82,26 @@ export class Session {
   models: ModelInfo[] = [];
   /** Models of the service that a browser cannot use: other steps before encryption, larger rings. */
   elsewhere: string[] = [];
-  #connection: Connection;
+  /** Whether what was known of the service could not be read, so that it is met anew. */
+  readonly connectionLost: boolean;
+  readonly #connection: Connection;
+  readonly #keys: EvaluationKeys;
+  /** How many steps of analyses use a secret key, by its parameters' digest. */
+  readonly #users = new Map<string, number>();
   #api: Api | null = null;
 
   private constructor(
     vault: Vault,
     crypto: Remote<CryptoMethods>,
     imaging: Remote<ImagingMethods>,
-    connection: Connection,
+    connection: Connection | null,
   ) {
     this.vault = vault;
     this.crypto = crypto;
     this.imaging = imaging;
-    this.#connection = connection;
+    this.connectionLost = connection === null;
+    this.#connection = connection ?? structuredClone(NO_CONNECTION);
+    this.#keys = new EvaluationKeys(this.#connection, () => this.#save());
   }
 
   static async start(
@@ -116,8 +109,15 @@ export class Session {
     crypto: Remote<CryptoMethods>,
     imaging: Remote<ImagingMethods>,
   ): Promise<Session> {
-    const kept = await vault.getJson<Connection>("connection");
-    return new Session(vault, crypto, imaging, kept ?? { token: "", serviceKey: null, keysets: {} });
+    let kept: Connection | null;
+    try {
+      kept = { ...structuredClone(NO_CONNECTION), ...(await vault.getJson<Connection>("connection")) };
+    } catch (error) {
+      // keys and images must stay within reach
+      if (!(error instanceof PortalError && error.code === "vault-damaged")) throw error;
+      kept = null;
+    }
+    return new Session(vault, crypto, imaging, kept);
   }
 
   get serviceKey(): string | null {
@@ -128,15 +128,36 @@ export class Session {
     return this.#connection.token !== "";
   }
 
-  /** Tries a token, and keeps it if the service takes it. */
-  async setToken(token: string): Promise<void> {
-    const before = this.#connection.token;
+  /** Whether the service's key was taken from the service itself and nobody has compared it. */
+  get isKeyUncompared(): boolean {
+    return this.#connection.serviceKey !== null && !this.#connection.compared;
+  }
+
+  /** A person has compared the signing key with what the operator says. */
+  async confirmServiceKey(): Promise<void> {
+    this.#connection.compared = true;
+    await this.#save();
+  }
+
+  /**
+   * Tries a token, and keeps it unless the service refuses it.
+   * @param serviceKey The signing key in hex as the operator names it; "" where nobody did.
+   */
+  async setToken(token: string, serviceKey = ""): Promise<void> {
+    const { token: before } = this.#connection;
+    const expected = serviceKey.trim().toLowerCase();
+    if (expected !== "") {
+      if (!/^[0-9a-f]{64}$/.test(expected)) throw serviceError("not-a-service-key");
+      this.#connection.serviceKey = expected;
+      this.#connection.compared = true;
+    }
     this.#connection.token = token.trim();
     try {
       await this.connect();
     } catch (error) {
       const refused = error instanceof PortalError && ["unauthorized", "not-a-token"].includes(error.code);
       if (refused) this.#connection.token = before;
+      await this.#save();
       throw error;
     }
     await this.#save();
@@ -173,13 +194,15 @@ export class Session {
       this.#connection.serviceKey = key;
       await this.#save();
     }
+    await this.#keys.sweep(api);
   }
 
   /** After the person has compared the service's new signing key, in hex, and said that it is right. */
   async trustNewService(key: string): Promise<void> {
     this.#connection.serviceKey = key; // this one, not whichever the service names next
-    this.#connection.keysets = {};
+    this.#connection.compared = true;
     await this.#save();
+    await this.#keys.retireAll();
     await this.connect();
   }
 
@@ -193,67 +216,56 @@ export class Session {
     return model;
   }
 
-  /** Of the keys that the service has not been sent, as far as this browser knows. */
   keyCost(model: ModelInfo): KeyCost {
-    const { parameters } = model;
-    const sent = this.#connection.keysets[parameters.digestHex]?.digests ?? {};
-    const needs = model.needs.filter(({ element }) => sent[element] === undefined);
-    return {
-      keys: needs.length,
-      bytes: needs.reduce((sum, need) => sum + keyLength(parameters, need.level), 0),
-      seconds: needs.length * (KEY_SECONDS[parameters.n] ?? 0.5),
-    };
+    return this.#keys.cost(model);
   }
 
   /** Makes and uploads, one at a time, the evaluation keys that the service lacks for a model. */
   async ensureKeys(model: ModelInfo, onProgress: (progress: KeyProgress) => void): Promise<void> {
-    const epoch = await this.#ensureSecret(model.parameters);
-    const { keyset, missing } = await this.#missing(model, epoch);
-    const total = model.needs.length;
-    let done = total - missing.length;
-    let bytes = 0;
-    const make = ({ element, level }: KeyNeed): Promise<Bytes> =>
-      this.crypto.evaluationKey(model.parameters.digestHex, element, level);
-    onProgress({ done, total, bytes });
-    let next = missing.length > 0 ? make(missing[0]!) : null;
-    for (const [index, need] of missing.entries()) {
-      const message = await next!;
-      // while this one travels the worker makes the next
-      const following = missing[index + 1];
-      next = following === undefined ? null : make(following);
-      next?.catch(() => undefined);
-      const before = keyset.digests[need.element];
-      // kept before it is sent: where the answer gets lost, we still know what we made
-      keyset.digests[need.element] = toHex(await sha256(message));
-      await this.#save();
-      try {
-        await this.#service.putKey(keyset.id, need.element, message);
-      } catch (error) {
-        const lost = error instanceof PortalError && error.code === "unreachable";
-        if (!lost) await this.#putBack(keyset, need.element, before);
-        throw error;
-      }
-      bytes += message.length;
-      onProgress({ done: ++done, total, bytes });
-    }
+    const { digestHex } = model.parameters;
+    await this.#using(digestHex, async () => {
+      const epoch = await this.#ensureSecret(model.parameters);
+      const make = ({ element, level }: KeyNeed): Promise<Bytes> =>
+        this.crypto.evaluationKey(digestHex, epoch, element, level);
+      await this.#keys.ensure(this.#service, model, epoch, make, onProgress);
+    });
+  }
+
+  /** Key sets at the service that this browser does not use; another program with the token may. */
+  async unusedKeysets(): Promise<string[]> {
+    return this.#keys.unused(this.#service);
+  }
+
+  async deleteUnusedKeysets(): Promise<void> {
+    for (const id of await this.unusedKeysets()) await this.#service.deleteKeyset(id);
   }
 
   /** Encrypts inputs and hands them in. The ticket is enough to get the answer later. */
-  async submit(
+  submit(
+    model: ModelInfo,
+    inputs: readonly Float64Array[],
+    onUpload: (part: number) => void,
+  ): Promise<Ticket> {
+    return this.#using(model.parameters.digestHex, () => this.#submit(model, inputs, onUpload));
+  }
+
+  async #submit(
     model: ModelInfo,
     inputs: readonly Float64Array[],
     onUpload: (part: number) => void,
   ): Promise<Ticket> {
     const { signature, parameters } = model;
     const started = performance.now();
+    const keyset = this.#keys.keyset(parameters.digestHex);
+    const { epoch } = keyset;
+    const keysDigest = await this.#keys.digest(model, keyset);
     const slots = pack(signature, inputs);
     const { inputScale, inputLevel } = signature;
     const ciphertext = await this.crypto.encrypt(
-      parameters.digestHex, slots, inputScale, inputLevel,
+      parameters.digestHex, epoch, slots, inputScale, inputLevel,
     );
     slots.fill(0);
     const request = encodeRequest(fromHex(model.modelDigest), parameters.digest, ciphertext);
-    const keyset = this.#connection.keysets[parameters.digestHex]!;
     const requestDigest = toHex(await sha256(request));
     const encrypted = performance.now();
     const job = await this.#service.submit(model.name, keyset.id, request, onUpload);
@@ -264,8 +276,8 @@ export class Session {
       modelDigest: model.modelDigest,
       programDigest: model.programDigest,
       parametersDigest: parameters.digestHex,
-      keysDigest: await this.#keysDigest(model, keyset),
-      epoch: keyset.epoch,
+      keysDigest,
+      epoch,
       records: inputs.length,
       requestBytes: request.length,
       encryptMs: encrypted - started,
@@ -274,10 +286,11 @@ export class Session {
   }
 
   /** Waits for the answer to a ticket, checks it, and decrypts it. */
-  async answer(
-    ticket: Ticket,
-    hooks: { onJob?: (job: Job) => void; onSilence?: () => void },
-  ): Promise<Answer> {
+  answer(ticket: Ticket, hooks: AnswerHooks): Promise<Answer> {
+    return this.#using(ticket.parametersDigest, () => this.#answer(ticket, hooks));
+  }
+
+  async #answer(ticket: Ticket, hooks: AnswerHooks): Promise<Answer> {
     const model = this.model(ticket.model);
     const { signature, parameters } = model;
     // a model that was replaced meanwhile may mean something else by its slots
@@ -296,8 +309,8 @@ export class Session {
     const serviceKey = this.#connection.serviceKey!;
     const { statement, ciphertext } = await openResult(result, fromHex(serviceKey), ticket);
     const scale = signature.outputScale;
-    await this.#loadSecret(parameters, ticket.epoch); // it may have been replaced while we waited
-    const slots = await this.crypto.decrypt(parameters.digestHex, ciphertext, scale);
+    const { epoch } = ticket;
+    const slots = await this.crypto.decrypt(parameters.digestHex, epoch, ciphertext, scale);
     const { outputs } = signature;
     const findings = unpackNumbers(signature, slots, ticket.records).map((numbers) => {
       if (!numbers.every(Number.isFinite)) throw serviceError("not-an-answer");
@@ -338,22 +351,52 @@ export class Session {
   async exportKey(parametersDigest: string, passphrase: string): Promise<Bytes> {
     checkPassphrase(passphrase);
     const key = await this.vault.getRaw<StoredKey>(`secret/${parametersDigest}`);
-    await this.crypto.load(key!, this.vault.key);
-    return this.crypto.exportKey(parametersDigest, passphrase);
+    if (key === null) throw keyError("replaced");
+    return this.#using(parametersDigest, async () => {
+      await this.crypto.load(key, this.vault.key);
+      return this.crypto.exportKey(parametersDigest, toHex(key.epoch), passphrase);
+    });
   }
 
   /** Takes a key file's key. Another key for the same parameters is replaced: ask before. */
   async importKey(file: Bytes, passphrase: string): Promise<StoredKey> {
     const key = await this.crypto.importKey(file, passphrase, this.vault.key);
-    await this.#forgetKeyset(key.parametersDigest);
-    await this.vault.putRaw(`secret/${key.parametersDigest}`, key);
+    await this.#replacing(key.parametersDigest, async (id) => {
+      await this.vault.putRaw(id, key);
+      await this.crypto.forget(key.parametersDigest);
+    });
     return key;
   }
 
   async deleteKey(parametersDigest: string): Promise<void> {
-    await this.#forgetKeyset(parametersDigest);
-    await this.crypto.forget(parametersDigest);
-    await this.vault.delete(`secret/${parametersDigest}`);
+    await this.#replacing(parametersDigest, async (id) => {
+      await this.vault.delete(id);
+      await this.crypto.forget(parametersDigest);
+    });
+  }
+
+  /** Counts a step that uses a secret key; while there is one the key can neither be replaced nor deleted. */
+  async #using<T>(parametersDigest: string, work: () => Promise<T>): Promise<T> {
+    const users = this.#users.get(parametersDigest) ?? 0;
+    if (users < 0) throw keyError("in-use");
+    this.#users.set(parametersDigest, users + 1);
+    try {
+      return await work();
+    } finally {
+      this.#users.set(parametersDigest, this.#users.get(parametersDigest)! - 1);
+    }
+  }
+
+  /** Replaces or deletes a secret key that nothing uses, and gives up the keys made of the old one. */
+  async #replacing(parametersDigest: string, work: (id: string) => Promise<void>): Promise<void> {
+    if ((this.#users.get(parametersDigest) ?? 0) !== 0) throw keyError("in-use");
+    this.#users.set(parametersDigest, -1);
+    try {
+      await work(`secret/${parametersDigest}`);
+    } finally {
+      this.#users.set(parametersDigest, 0);
+    }
+    await this.#keys.retire(this.#api, parametersDigest);
   }
 
   async #ensureSecret(parameters: Parameters): Promise<string> {
@@ -373,65 +416,6 @@ export class Session {
     const key = await this.vault.getRaw<StoredKey>(`secret/${parameters.digestHex}`);
     if (key === null || toHex(key.epoch) !== epoch) throw keyError("replaced");
     await this.crypto.load(key, this.vault.key);
-  }
-
-  // ---- evaluation keys -----------------------------------------------------------------------
-
-  async #missing(
-    model: ModelInfo,
-    epoch: string,
-  ): Promise<{ keyset: Keyset; missing: KeyNeed[] }> {
-    const digest = model.parameters.digestHex;
-    const known = this.#connection.keysets[digest];
-    if (known !== undefined && known.epoch === epoch) {
-      try {
-        const state = await this.#service.keyset(known.id, model.name);
-        if (state.parametersDigest !== digest) throw serviceError("bad-answer");
-        // of the service's claims only those on keys that this model needs count
-        const lacks = new Set(state.missing.map((need) => need.element));
-        const missing = model.needs.filter(
-          ({ element }) => lacks.has(element) || !state.present.has(element),
-        );
-        for (const [element, sha256Hex] of state.present) {
-          // an upload whose answer was lost in a reload
-          known.digests[element] ??= sha256Hex;
-        }
-        return { keyset: known, missing };
-      } catch (error) {
-        const forgotten = error instanceof PortalError && error.code === "unknown-keyset";
-        if (!forgotten) throw error;
-      }
-    }
-    const keyset = { id: await this.#service.createKeyset(digest), epoch, digests: {} };
-    this.#connection.keysets[digest] = keyset;
-    await this.#save();
-    return { keyset, missing: model.needs };
-  }
-
-  async #keysDigest(model: ModelInfo, keyset: Keyset): Promise<string | null> {
-    const digests = new Map<number, Uint8Array>();
-    for (const { element } of model.needs) {
-      const hex = keyset.digests[element];
-      if (hex === undefined) return null;
-      digests.set(element, fromHex(hex));
-    }
-    return toHex(await keysetDigest(model.parameters.digest, digests));
-  }
-
-  /** A key that the service has refused is not there; one of a lower level may be. */
-  async #putBack(keyset: Keyset, element: number, before: string | undefined): Promise<void> {
-    if (before === undefined) delete keyset.digests[element];
-    else keyset.digests[element] = before;
-    await this.#save();
-  }
-
-  async #forgetKeyset(parametersDigest: string): Promise<void> {
-    const keyset = this.#connection.keysets[parametersDigest];
-    if (keyset === undefined) return;
-    delete this.#connection.keysets[parametersDigest];
-    await this.#save();
-    // without a connection the service keeps keys that nothing is encrypted under any more
-    await this.#api?.deleteKeyset(keyset.id).catch(() => undefined);
   }
 
   get #service(): Api {

@@ -23,9 +23,18 @@ type Screen =
   | { name: "gate"; exists: boolean }
   | { name: "open"; session: Session; worklist: Worklist; analyses: Analyses };
 
+/** A worker that is busy is not waited for: it ends with the page. */
+const OVERWRITE_MS = 200;
+
 export function App({ workers }: { workers: Workers }) {
   const [screen, setScreen] = useState<Screen>({ name: "starting" });
   const opened = useRef<Session | null>(null);
+
+  /** Overwrites the secret keys: the process that holds them outlives a reload and a worker's end. */
+  const overwriteKeys = async (): Promise<void> => {
+    const patience = new Promise<void>((resolve) => setTimeout(resolve, OVERWRITE_MS));
+    await Promise.race([workers.crypto.forget().catch(() => undefined), patience]);
+  };
 
   const showGate = async (): Promise<void> => {
     try {
@@ -38,9 +47,9 @@ export function App({ workers }: { workers: Workers }) {
   const claim = async (takeOver: boolean): Promise<void> => {
     // whoever loses the vault stops at once: no key is kept, and nothing can be written any more
     const lost = (): void => {
-      workers.stop();
       opened.current?.vault.close();
       setScreen({ name: "moved" });
+      void overwriteKeys().then(workers.stop);
     };
     if (await claimVault(takeOver, lost)) await showGate();
     else setScreen({ name: "other-tab" });
@@ -108,7 +117,7 @@ export function App({ workers }: { workers: Workers }) {
           session={screen.session}
           worklist={screen.worklist}
           analyses={screen.analyses}
-          onLock={() => location.reload()}
+          onLock={() => void overwriteKeys().then(() => location.reload())}
         />
       );
   }

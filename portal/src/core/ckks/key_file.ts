@@ -31,9 +31,11 @@ export async function passphraseKey(
   const options = { ...SCRYPT, N: cost, asyncTick: 50, maxmem: 2 ** 31 };
   const derived = await scryptAsync(new TextEncoder().encode(passphrase), salt, options);
   const usages: KeyUsage[] = ["encrypt", "decrypt"];
-  const key = await crypto.subtle.importKey("raw", derived as Bytes, "AES-GCM", false, usages);
-  derived.fill(0);
-  return key;
+  try {
+    return await crypto.subtle.importKey("raw", derived as Bytes, "AES-GCM", false, usages);
+  } finally {
+    derived.fill(0);
+  }
 }
 
 export async function writeKeyFile(secret: StoredSecret, passphrase: string): Promise<Bytes> {
@@ -57,11 +59,13 @@ export async function writeKeyFile(secret: StoredSecret, passphrase: string): Pr
   view.setUint32(6, header.length, true);
   const bound = concat(head, header, nonce);
   const plain = secretBytes(secret.rows);
-  const key = await passphraseKey(passphrase, salt);
-  const algorithm = { name: "AES-GCM", iv: nonce, additionalData: bound };
-  const sealed = new Uint8Array(await crypto.subtle.encrypt(algorithm, key, plain));
-  plain.fill(0);
-  return concat(bound, sealed);
+  try {
+    const key = await passphraseKey(passphrase, salt);
+    const algorithm = { name: "AES-GCM", iv: nonce, additionalData: bound };
+    return concat(bound, new Uint8Array(await crypto.subtle.encrypt(algorithm, key, plain)));
+  } finally {
+    plain.fill(0);
+  }
 }
 
 export async function readKeyFile(file: Bytes, passphrase: string): Promise<StoredSecret> {
@@ -86,12 +90,10 @@ export async function readKeyFile(file: Bytes, passphrase: string): Promise<Stor
   } catch {
     throw keyError("wrong-key-file-passphrase");
   }
-  const rows = secretRows(plain, parameters);
-  plain.fill(0);
-  return { parameters, epoch, rows };
+  return { parameters, epoch, rows: secretRows(plain, parameters) };
 }
 
-/** The residues as little-endian 64-bit words, prime by prime. */
+/** The residues as little-endian 64-bit words, prime by prime. The caller overwrites them. */
 export function secretBytes(rows: readonly Float64Array[]): Bytes {
   const n = rows[0]!.length;
   const bytes = new Uint8Array(8 * n * rows.length);
@@ -99,13 +101,23 @@ export function secretBytes(rows: readonly Float64Array[]): Bytes {
   return bytes;
 }
 
+/** The residues in a secret's bytes, which are overwritten whatever comes of it. */
 export function secretRows(bytes: Uint8Array, parameters: Parameters): Float64Array[] {
   const { n, primes } = parameters;
-  return primes.map((prime, i) => {
-    const row = wordsToDoubles(bytes, n, 8 * n * i);
-    if (!row.every((value) => value < prime)) throw keyError("key-file-header");
-    return row;
-  });
+  const rows: Float64Array[] = [];
+  try {
+    if (bytes.length !== 8 * n * primes.length) throw keyError("key-file-header");
+    for (const [i, prime] of primes.entries()) {
+      rows.push(wordsToDoubles(bytes, n, 8 * n * i));
+      if (!rows[i]!.every((value) => value < prime)) throw keyError("key-file-header");
+    }
+    return rows;
+  } catch (error) {
+    for (const row of rows) row.fill(0);
+    throw error;
+  } finally {
+    bytes.fill(0);
+  }
 }
 
 interface Header {

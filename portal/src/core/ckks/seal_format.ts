@@ -6,7 +6,7 @@
 
 import { blake2b } from "@noble/hashes/blake2.js";
 
-import { concat, readU64, viewOf, writeU64, type Bytes } from "../bytes.ts";
+import { readU64, viewOf, writeU64, type Bytes } from "../bytes.ts";
 import { doublesToWords, wordsToDoubles } from "./modular.ts";
 import { type Parameters } from "./parameters.ts";
 
@@ -33,25 +33,34 @@ export function levelId(parameters: Parameters, level?: number): Bytes {
   return parmsId(n, level === undefined ? primes : primes.slice(0, level + 1));
 }
 
-function object(body: Uint8Array): Bytes {
-  const header = new Uint8Array(HEADER_BYTES);
-  const view = viewOf(header);
-  view.setUint16(0, 0xa15e, true);
-  header.set([HEADER_BYTES, 4, 1, 0], 2);
-  writeU64(view, 8, HEADER_BYTES + body.length);
-  return concat(header, body);
-}
+const wordsOf = (rows: readonly Float64Array[]): number =>
+  rows.reduce((sum, row) => sum + row.length, 0);
 
-function array(rows: readonly Float64Array[]): Bytes {
-  const count = rows.reduce((sum, row) => sum + row.length, 0);
-  const body = new Uint8Array(8 + 8 * count);
-  writeU64(viewOf(body), 0, count);
-  let offset = 8;
+/**
+ * An object of SEAL's whose body is a head and an array of words. Everything is written into the one
+ * array that is returned: of a secret there is no copy that nobody overwrites.
+ */
+function object(head: Uint8Array, rows: readonly Float64Array[]): Bytes {
+  const count = wordsOf(rows);
+  const arrayBytes = HEADER_BYTES + 8 + 8 * count;
+  const out = new Uint8Array(HEADER_BYTES + head.length + arrayBytes);
+  const view = viewOf(out);
+  const header = (offset: number, size: number): void => {
+    view.setUint16(offset, 0xa15e, true);
+    out.set([HEADER_BYTES, 4, 1, 0], offset + 2);
+    writeU64(view, offset + 8, size);
+  };
+  header(0, out.length);
+  out.set(head, HEADER_BYTES);
+  const start = HEADER_BYTES + head.length;
+  header(start, arrayBytes);
+  writeU64(view, start + HEADER_BYTES, count);
+  let offset = start + HEADER_BYTES + 8;
   for (const row of rows) {
-    doublesToWords(row, body, offset);
+    doublesToWords(row, out, offset);
     offset += 8 * row.length;
   }
-  return object(body);
+  return out;
 }
 
 /** The rows of a secret key's file. */
@@ -68,9 +77,9 @@ export function writeSecret(rows: readonly Float64Array[], keyLevelId: Uint8Arra
   const head = new Uint8Array(PLAINTEXT_BYTES);
   head.set(keyLevelId);
   const view = viewOf(head);
-  writeU64(view, 32, rows.reduce((sum, row) => sum + row.length, 0));
+  writeU64(view, 32, wordsOf(rows));
   view.setFloat64(40, 1, true);
-  return object(concat(head, array(rows)));
+  return object(head, rows);
 }
 
 /** The rows of a ciphertext's file that opens at `offset`. */
@@ -96,7 +105,7 @@ export function writeCiphertext(rows: Rows, id: Uint8Array, scale: number): Byte
   writeU64(view, 49, rows[0]!.length);
   view.setFloat64(57, scale, true);
   writeU64(view, 65, 1);
-  return object(concat(head, array(rows.flat())));
+  return object(head, rows.flat());
 }
 
 /** The digits of one key-switching key in a file that holds it alone, at entry `index`. */

@@ -10,12 +10,13 @@ import {
   type Decryptor,
   type Encryptor,
   type MainModule,
+  type Plaintext,
   type SEALContext,
   type SecretKey,
 } from "node-seal";
 
 import { randomBytes, type Bytes } from "../bytes.ts";
-import { PortalError, inputError } from "../errors.ts";
+import { PortalError, inputError, keyError } from "../errors.ts";
 import { exchangeMask } from "./modular.ts";
 import { maxLevel, slotsOf, stepOfElement, type Parameters } from "./parameters.ts";
 import * as sealFormat from "./seal_format.ts";
@@ -43,8 +44,10 @@ interface Handle {
   delete(): void;
 }
 
+type Keep = <H extends Handle>(handle: H) => H;
+
 /** Runs `work` and deletes what it made: WebAssembly's memory knows no garbage collector. */
-function scoped<T>(work: (keep: <H extends Handle>(handle: H) => H) => T): T {
+function scoped<T>(work: (keep: Keep) => T): T {
   const handles: Handle[] = [];
   try {
     return work((handle) => {
@@ -67,6 +70,7 @@ export class SecretKeys {
   readonly #encryptor: Encryptor;
   readonly #decryptor: Decryptor;
   readonly #trimmed = new Map<number, { context: SEALContext; key: SecretKey }>();
+  #destroyed = false;
 
   constructor(seal: MainModule, parameters: Parameters, rows: Float64Array[], epoch: Bytes) {
     this.#seal = seal;
@@ -90,10 +94,9 @@ export class SecretKeys {
     const rows = scoped((keep) => {
       const context = keep(sealContext(seal, parameters.n, parameters.primes));
       const key = keep(keep(new seal.KeyGenerator(context)).secretKey());
-      const file = asBytes(key.saveToArray(seal.ComprModeType.none));
-      const secret = sealFormat.readSecret(file, parameters.n);
-      file.fill(0);
-      return secret;
+      return reading(key.saveToArray(seal.ComprModeType.none), (file) =>
+        sealFormat.readSecret(file, parameters.n),
+      );
     });
     return new SecretKeys(seal, parameters, rows, randomBytes(16));
   }
@@ -105,6 +108,8 @@ export class SecretKeys {
 
   /** Frees SEAL's memory and overwrites the secret. */
   destroy(): void {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
     for (const { context, key } of this.#trimmed.values()) {
       key.delete();
       context.delete();
@@ -122,9 +127,29 @@ export class SecretKeys {
     if (slots.length !== slotsOf(this.parameters) || !slots.every(Number.isFinite)) {
       throw inputError("not-finite");
     }
+    const seed = randomBytes(SEED_BYTES);
+    const key = await seedKey(seed);
+    const masks = await Promise.all(
+      primes.slice(0, level + 1).map((prime, i) => uniformResidues(key, prime, n, 0, i)),
+    );
+    // from here on without an await: nobody can take the key away in between
+    this.#checkThere();
+    const [b, a] = this.#sealPair(slots, scale, level);
+    try {
+      const c0 = masks.map((mask, i) =>
+        exchangeMask(b![i]!, a![i]!, mask, this.#rows[i]!, primes[i]!),
+      );
+      return { level, scale, seed, c0 };
+    } finally {
+      wipe([b!, a!]);
+    }
+  }
+
+  /** SEAL's own fresh encryption. */
+  #sealPair(slots: Float64Array, scale: number, level: number): sealFormat.Rows {
     const seal = this.#seal;
-    const [b, a] = scoped((keep) => {
-      const plain = keep(new seal.Plaintext());
+    return scoped((keep) => {
+      const plain = plaintext(seal, keep);
       try {
         this.#encoder.encode(slots, scale, plain);
       } catch {
@@ -133,38 +158,29 @@ export class SecretKeys {
       let lowered = plain;
       if (level < maxLevel(this.parameters)) {
         const id = keep(this.#parmsIdAt(level, keep));
-        lowered = keep(new seal.Plaintext());
+        lowered = plaintext(seal, keep);
         keep(new seal.Evaluator(this.#context)).plainModSwitchTo(plain, id, lowered);
       }
       const encrypted = keep(new seal.Ciphertext());
       this.#encryptor.encryptSymmetric(lowered, encrypted);
-      const file = asBytes(encrypted.saveToArray(seal.ComprModeType.none));
-      const pair = sealFormat.readCiphertext(file);
-      file.fill(0);
-      return pair;
+      return reading(encrypted.saveToArray(seal.ComprModeType.none), (file) =>
+        sealFormat.readCiphertext(file),
+      );
     });
-    const seed = randomBytes(SEED_BYTES);
-    const key = await seedKey(seed);
-    const c0: Float64Array[] = [];
-    for (let i = 0; i <= level; i++) {
-      const mask = await uniformResidues(key, primes[i]!, n, 0, i);
-      c0.push(exchangeMask(b![i]!, a![i]!, mask, this.#rows[i]!, primes[i]!));
-    }
-    wipe([b!, a!]);
-    return { level, scale, seed, c0 };
   }
 
   /** All N/2 slots of a ciphertext whose rows have been checked. */
   decrypt(rows: Float64Array[][], scale: number): Float64Array {
+    this.#checkThere();
     const seal = this.#seal;
     const level = rows[0]!.length - 1;
     const file = sealFormat.writeCiphertext(rows, sealFormat.levelId(this.parameters, level), scale);
     return scoped((keep) => {
       const encrypted = keep(new seal.Ciphertext());
       encrypted.loadFromArray(this.#context, file);
-      const plain = keep(new seal.Plaintext());
+      const plain = plaintext(seal, keep);
       this.#decryptor.decrypt(encrypted, plain);
-      return Float64Array.from(this.#encoder.decodeFloat64(plain) as ArrayLike<number>);
+      return this.#encoder.decodeFloat64(plain) as Float64Array; // an array of its own
     });
   }
 
@@ -172,33 +188,50 @@ export class SecretKeys {
   async evaluationKey(element: number, level: number): Promise<SeededKey> {
     const { n, primes } = this.parameters;
     const indices = this.#keyIndices(level);
+    const seed = randomBytes(SEED_BYTES);
+    const aes = await seedKey(seed);
+    const masks = await Promise.all(
+      Array.from({ length: level + 1 }, (_, digit) =>
+        Promise.all(indices.map((index) => uniformResidues(aes, primes[index]!, n, digit, index))),
+      ),
+    );
+    // from here on without an await: nobody can take the key away in between
+    this.#checkThere();
+    const pairs = this.#sealKeyPairs(element, level);
+    try {
+      const digits = pairs.map(([b, a], digit) =>
+        indices.map((index, row) =>
+          exchangeMask(b![row]!, a![row]!, masks[digit]![row]!, this.#rows[index]!, primes[index]!),
+        ),
+      );
+      return { element, level, seed, digits };
+    } finally {
+      pairs.forEach(wipe);
+    }
+  }
+
+  /** SEAL's own key, a pair a digit. */
+  #sealKeyPairs(element: number, level: number): sealFormat.Rows[] {
     const { context, key } = this.#trimmedTo(level);
     const seal = this.#seal;
-    const file = scoped((keep) => {
+    return scoped((keep) => {
       const generator = keep(new seal.KeyGenerator(context, key));
       const keys =
         element === RELINEARIZATION
           ? keep(generator.createRelinKeys())
-          : keep(generator.createGaloisKeysWithSteps(Int32Array.of(stepOfElement(element, n))));
-      return asBytes(keys.saveToArray(seal.ComprModeType.none));
+          : keep(
+              generator.createGaloisKeysWithSteps(
+                Int32Array.of(stepOfElement(element, this.parameters.n)),
+              ),
+            );
+      return reading(keys.saveToArray(seal.ComprModeType.none), (file) =>
+        sealFormat.readKey(file, element === RELINEARIZATION ? 0 : (element - 1) / 2),
+      );
     });
-    const pairs = sealFormat.readKey(file, element === RELINEARIZATION ? 0 : (element - 1) / 2);
-    file.fill(0);
-    const seed = randomBytes(SEED_BYTES);
-    const aes = await seedKey(seed);
-    const digits: Float64Array[][] = [];
-    for (const [digit, [b, a]] of pairs.entries()) {
-      const masks = await Promise.all(
-        indices.map((index) => uniformResidues(aes, primes[index]!, n, digit, index)),
-      );
-      digits.push(
-        indices.map((index, row) =>
-          exchangeMask(b![row]!, a![row]!, masks[row]!, this.#rows[index]!, primes[index]!),
-        ),
-      );
-      wipe([b!, a!]);
-    }
-    return { element, level, seed, digits };
+  }
+
+  #checkThere(): void {
+    if (this.#destroyed) throw keyError("not-loaded");
   }
 
   #keyIndices(level: number): number[] {
@@ -221,16 +254,29 @@ export class SecretKeys {
   #sealKey(context: SEALContext, primes: readonly number[], rows: Float64Array[]): SecretKey {
     const file = sealFormat.writeSecret(rows, sealFormat.parmsId(this.parameters.n, primes));
     const key = new this.#seal.SecretKey();
-    key.loadFromArray(context, file);
-    file.fill(0);
+    try {
+      key.loadFromArray(context, file);
+    } catch (error) {
+      key.delete();
+      throw error;
+    } finally {
+      file.fill(0);
+    }
     return key;
   }
 
-  #parmsIdAt(level: number, keep: <H extends Handle>(handle: H) => H) {
+  #parmsIdAt(level: number, keep: Keep) {
     let data = keep(this.#context.firstContextData());
     while (data.chainIndex() > level) data = keep(data.nextContextData());
     return data.parmsId();
   }
+}
+
+/** A plaintext that is overwritten before its memory is given back. */
+function plaintext(seal: MainModule, keep: Keep): Plaintext {
+  const plain = keep(new seal.Plaintext());
+  keep({ delete: () => plain.setZero() }); // handles go in reverse order
+  return plain;
 }
 
 function sealContext(seal: MainModule, n: number, primes: readonly number[]): SEALContext {
@@ -257,7 +303,15 @@ function wipe(pair: Float64Array[][]): void {
   for (const rows of pair) for (const row of rows) row.fill(0);
 }
 
-/** A copy: the array may be a view of WebAssembly's memory. */
-function asBytes(saved: unknown): Bytes {
-  return Uint8Array.from(saved as Uint8Array);
+/**
+ * Reads a file of SEAL's and overwrites it. What `saveToArray` gives is an array of its own, neither
+ * a view of WebAssembly's memory nor read by anyone else.
+ */
+function reading<T>(saved: unknown, read: (file: Uint8Array) => T): T {
+  const file = saved as Uint8Array;
+  try {
+    return read(file);
+  } finally {
+    file.fill(0);
+  }
 }

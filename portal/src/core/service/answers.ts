@@ -103,6 +103,10 @@ export function keysetId(document: any): string {
   return identifier(document.id);
 }
 
+export function keysetIds(document: any): string[] {
+  return document.keysets.map(identifier);
+}
+
 export function keysetState(document: any): KeysetState {
   const present = new Map<number, string>();
   for (const [name, key] of Object.entries<any>(document.present)) {

@@ -56,6 +56,12 @@ export class Api {
     return answers.reading(() => answers.keysetId(document));
   }
 
+  /** Ids of the key sets of this token. */
+  async keysets(): Promise<string[]> {
+    const document = await this.#exchange.json("GET", "/v1/keysets");
+    return answers.reading(() => answers.keysetIds(document));
+  }
+
   async keyset(id: string, model: string): Promise<KeysetState> {
     const path = `/v1/keysets/${segment(id)}?model=${segment(model)}`;
     const document = await this.#exchange.json("GET", path);

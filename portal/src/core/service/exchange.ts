@@ -18,6 +18,7 @@ const KNOWN_CODES = new Set([
   "unknown-keyset",
   "unknown-inference",
   "keys-missing",
+  "key-conflict",
   "keyset-in-use",
   "model-mismatch",
   "quota-keysets",

@@ -30,8 +30,7 @@ export interface Expected {
   modelDigest: string;
   programDigest: string;
   parametersDigest: string;
-  /** null where the browser does not know the digest of every key. */
-  keysDigest: string | null;
+  keysDigest: string;
 }
 
 export function maxResultLength(ciphertextLength: number): number {
@@ -56,13 +55,12 @@ export async function openResult(
   if (!(await verified(publicKey, signature, concat(DOMAIN, stated)))) {
     throw serviceError("false-signature");
   }
-  const { keysDigest } = expected;
   const holds: [boolean, string][] = [
     [toHex(await sha256(ciphertext)) === statement.resultDigest, "ciphertext"],
     [statement.requestDigest === expected.requestDigest, "request"],
     [statement.modelDigest === expected.modelDigest, "model"],
     [statement.parametersDigest === expected.parametersDigest, "parameters"],
-    [keysDigest === null || statement.keysDigest === keysDigest, "keys"],
+    [statement.keysDigest === expected.keysDigest, "keys"],
     [statement.level === LEVEL_OF_PROTECTION, "level"],
     [statement.programDigest === expected.programDigest, "program"],
   ];
