@@ -37,6 +37,7 @@ REASONS = {
     "absurd.dcm": "more than the limit",
     "absurd.png": "more than the limit",
     "empty.png": "empty",
+    "page.pdf": "Give a DICOM, PNG or JPEG",
     "moving.gif": "Give a DICOM, PNG or JPEG",
     "cut-0.9.jpeg": "cut short",
     "cut-0.9.tiff": "Python client only",

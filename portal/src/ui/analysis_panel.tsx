@@ -60,7 +60,7 @@ export function AnalysisPanel(props: {
             </select>
           </label>
           <p class="detail">
-            <code>{model.name}</code>
+            {model.signature.title} <code>{model.name}</code>
           </p>
           <Cost session={session} model={model} />
           <div class="row">

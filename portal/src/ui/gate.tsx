@@ -21,8 +21,8 @@ export function Gate(props: {
         <img src="/icon.svg" alt="" width="40" height="40" /> {texts.product}
       </h1>
       <p class="lead">{texts.tagline}</p>
-      {props.exists ? <Unlock {...props} /> : <Create {...props} />}
       <p class="notice">{texts.notDevice}</p>
+      {props.exists ? <Unlock {...props} /> : <Create {...props} />}
     </main>
   );
 }
@@ -137,13 +137,13 @@ export function Stop(props: { title: string; text: string; button?: { label: str
   return (
     <main class="gate">
       <h1>{props.title}</h1>
+      <p class="notice">{texts.notDevice}</p>
       <p class="lead">{props.text}</p>
       {props.button && (
         <button type="button" class="primary" onClick={props.button.onClick}>
           {props.button.label}
         </button>
       )}
-      <p class="notice">{texts.notDevice}</p>
     </main>
   );
 }

@@ -52,7 +52,7 @@ export function RecordsTable(props: {
             <thead>
               <tr>
                 <th scope="col">{texts.result.record}</th>
-                {findings.length > 0 && <th scope="col">{texts.result.finding}</th>}
+                {findings.length > 0 && <th scope="col" class="outcome">{texts.result.finding}</th>}
                 {records.names.map((name) => (
                   <th key={name} scope="col">
                     {name}

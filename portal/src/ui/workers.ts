@@ -1,4 +1,9 @@
 // The two workers of a tab, started once.
+//
+// Security: browsers offer no integrity tag for a worker's script, nor for what it imports. These come
+// from the page's own origin (worker-src 'self') under names that carry their content's digest; what
+// they fetch as WebAssembly is checked (wasm.ts). A worker made of checked bytes would need blob: in
+// the policy. None of this helps against the server that writes the page: ADR 0017.
 
 import { type CryptoMethods } from "../workers/crypto.ts";
 import { type ImagingMethods } from "../workers/imaging.ts";

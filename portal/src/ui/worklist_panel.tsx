@@ -117,6 +117,7 @@ function detailOf(study: Study): string {
     month: "short",
     day: "numeric",
     hour: "2-digit",
+    hourCycle: "h23",
     minute: "2-digit",
   });
   if (study.summary === null) return `${texts.worklist.records} · ${time}`;

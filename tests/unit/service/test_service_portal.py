@@ -113,6 +113,16 @@ def test_built_portal_names_only_what_it_has_with_its_digest() -> None:
 
 
 @BUILT
+def test_built_portal_has_a_digest_for_all_webassembly() -> None:
+    scripts = "".join(path.read_text() for path in PORTAL_FOLDER.rglob("*.js"))
+    found = list(PORTAL_FOLDER.rglob("*.wasm"))
+    assert len(found) == 4
+    for path in found:
+        digest = base64.b64encode(hashlib.sha384(path.read_bytes()).digest()).decode()
+        assert f"sha384-{digest}" in scripts, path.name
+
+
+@BUILT
 def test_built_portal_is_small() -> None:
     """At most 700 kB gzipped before WebAssembly."""
     texts = [path for path in PORTAL_FOLDER.rglob("*") if path.suffix in (".js", ".css", ".html")]

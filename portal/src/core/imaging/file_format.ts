@@ -18,6 +18,8 @@ export function sniff(content: Uint8Array): FileFormat {
     starts(0x49, 0x49, 0x2a, 0x00) || starts(0x4d, 0x4d, 0x00, 0x2a) || starts(0x1f, 0x8b, 0x08);
   const nifti = starts(0x5c, 0x01, 0, 0) || starts(0, 0, 0x01, 0x5c) || starts(0x1c, 0x02, 0, 0);
   if (other || nifti) throw inputError("format-elsewhere");
+  // a PDF may begin like text
+  if (starts(0x25, 0x50, 0x44, 0x46)) throw inputError("unknown-format");
   if (looksLikeBareDicom(content)) return "DICOM";
   if (looksLikeText(content)) return "table";
   throw inputError("unknown-format");
