@@ -16,7 +16,8 @@ from safelight.circuit.im2col import patched
 from safelight.circuit.lowering import Lowered, lower
 from safelight.circuit.normal_form import DEFAULT_INPUT_BOUND, NormalForm, normal_form
 from safelight.circuit.normalise import normalised
-from safelight.circuit.packing import Packing, Watch, check_sizes, positions, search_packing
+from safelight.circuit.packing import Packing, check_sizes, positions
+from safelight.circuit.packing_search import Watch, search_packing
 from safelight.circuit.program import MAX_CONSTANT_BYTES, Program
 from safelight.circuit.scales import ScalePlan, plan_scales
 from safelight.circuit.signature import Outputs, Signature, slot_runs

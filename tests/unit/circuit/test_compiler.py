@@ -65,7 +65,7 @@ def test_what_the_search_leaves_out_is_never_chosen(monkeypatch: pytest.MonkeyPa
     graph = Graph("small", (1, 8, 10), layers, ranges)
     meaning = replace(MEANING, outputs=Outputs(("no", "yes"), "softmax", "yes", 0.5))
     chosen = compile_graph(graph, meaning, input_bound=1.0).packing
-    monkeypatch.setattr("safelight.circuit.packing.fewest_classes", lambda *_: 0)
+    monkeypatch.setattr("safelight.circuit.packing_search.fewest_classes", lambda *_: 0)
     assert compile_graph(graph, meaning, input_bound=1.0).packing == chosen
 
 
