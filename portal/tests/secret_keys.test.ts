@@ -11,6 +11,11 @@ import { seedKey, uniformResidues } from "../src/core/ckks/uniform.ts";
 
 // wdbc-logistic's: N = 4096, 36, 33 and 37 bits
 const PRIMES = [68719403009, 8589852673, 137438822401];
+// N = 16384, as the large models have it
+const LARGE_PRIMES = [
+  35184370941953, 1099506352129, 1099506515969, 1099507695617, 1099508121601, 1099510054913,
+  35184371138561,
+];
 let parameters: Parameters;
 let seal: MainModule;
 let keys: SecretKeys;
@@ -130,3 +135,25 @@ test("residues that are none leave nothing behind", () => {
   expect(() => secretRows(bytes, parameters)).toThrow("key-file-header");
   expect(bytes.every((byte) => byte === 0)).toBe(true);
 });
+
+test("the key file of a large ring, after its keys have grown the memory", async () => {
+  const large = await checkedParameters(16384, LARGE_PRIMES);
+  const own = SecretKeys.generate(seal, large);
+  const before = own.unsafeSecretRows().map((row) => row.slice());
+  await own.evaluationKey(3, large.primes.length - 2);
+  const file = await writeKeyFile({ parameters: large, epoch: own.epoch, rows: [...own.unsafeSecretRows()] }, "a passphrase");
+  const again = await readKeyFile(file, "a passphrase");
+  expect(again.parameters.digestHex).toBe(large.digestHex);
+  expect(again.rows.map(String)).toEqual(before.map(String));
+  // and the key that is read decrypts what the first one encrypted
+  const values = Float64Array.from({ length: 8192 }, (_, i) => Math.cos(i));
+  const fresh = await own.encrypt(values, 2 ** 26, 1);
+  const seed = await seedKey(fresh.seed);
+  const c1 = await Promise.all(
+    fresh.c0.map((_, i) => uniformResidues(seed, large.primes[i]!, 16384, 0, i)),
+  );
+  const reader = new SecretKeys(seal, large, again.rows, again.epoch);
+  const decrypted = reader.decrypt([fresh.c0, c1], 2 ** 26);
+  const worst = Math.max(...decrypted.map((value, i) => Math.abs(value - values[i]!)));
+  expect(worst).toBeLessThan(1e-2);
+}, 120_000);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 from collections.abc import Iterator
@@ -13,6 +14,45 @@ FAST, RECORDS = "cxr-pneumonia-28-fast", "wdbc-logistic"
 MODELS = (FAST, RECORDS)
 PASSPHRASE = "a passphrase for tests 4711"
 PATIENCE_MS = 60_000
+# every string and every byte of every item, in clear where they are; numbers as text
+_STORED = """async () => {
+  const done = (request) => new Promise((yes, no) => {
+    request.onsuccess = () => yes(request.result);
+    request.onerror = () => no(request.error);
+  });
+  const parts = (value) => {
+    if (ArrayBuffer.isView(value)) {
+      return [new Uint8Array(value.buffer, value.byteOffset, value.byteLength)];
+    }
+    if (value instanceof ArrayBuffer) return [new Uint8Array(value)];
+    if (value instanceof Blob) throw new Error("a Blob is not searched");
+    if (value !== null && typeof value === "object") {
+      return Object.entries(value).flatMap(([name, one]) => [...parts(name), ...parts(one)]);
+    }
+    return [new TextEncoder().encode(`${value}\\n`)];
+  };
+  const found = {};
+  if (localStorage.length + sessionStorage.length > 0) throw new Error("web storage is used");
+  for (const { name } of await indexedDB.databases()) {
+    const db = await done(indexedDB.open(name));
+    for (const store of db.objectStoreNames) {
+      const items = db.transaction(store).objectStore(store);
+      const keys = await done(items.getAllKeys());
+      const values = await done(db.transaction(store).objectStore(store).getAll());
+      for (const [index, key] of keys.entries()) {
+        const blob = new Blob(parts(values[index]));
+        const url = await new Promise((read) => {
+          const reader = new FileReader();
+          reader.onload = () => read(reader.result);
+          reader.readAsDataURL(blob);
+        });
+        found[`${store}/${key}`] = url.slice(url.indexOf(",") + 1);
+      }
+    }
+    db.close();
+  }
+  return found;
+}"""
 
 
 class PortalTab:
@@ -97,17 +137,25 @@ class PortalTab:
         self.page.wait_for_selector(".problem")
         return str(self.page.inner_text(".problem"))
 
-    def export_key(self, folder: Path, passphrase: str) -> Path:
-        """The secret key's file, saved as a person saves it."""
+    def export_keys(self, folder: Path, passphrase: str) -> list[Path]:
+        """The secret keys' files, saved as a person saves them."""
         self.page.get_by_role("button", name="Keys", exact=True).click()
-        self.page.get_by_role("button", name="Export").first.click()
-        self.page.get_by_label("Passphrase of the key file").fill(passphrase)
-        with self.page.expect_download() as download:
-            self.page.get_by_role("button", name="Save the key file").click()
-        target = folder / "exported.key"
-        download.value.save_as(target)
+        self.page.wait_for_selector("dialog .keys li")
+        targets = []
+        for index in range(self.page.locator("dialog .keys li").count()):
+            self.page.get_by_role("button", name="Export").nth(index).click()
+            self.page.get_by_label("Passphrase of the key file").fill(passphrase)
+            with self.page.expect_download() as download:
+                self.page.get_by_role("button", name="Save the key file").click()
+            targets.append(folder / f"exported-{index}.key")
+            download.value.save_as(targets[-1])
         self.page.keyboard.press("Escape")
-        return target
+        return targets
+
+    def stored(self) -> dict[str, bytes]:
+        """The bytes and texts of each item in the browser's database, by its name."""
+        items: dict[str, str] = self.page.evaluate(_STORED)
+        return {name: base64.b64decode(content) for name, content in items.items()}
 
     def uploaded_keys(self) -> list[str]:
         """Elements of the keys that the tab has sent so far."""

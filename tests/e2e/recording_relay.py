@@ -6,6 +6,17 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SentRequest:
+    """One HTTP request as it went over the line."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
 
 
 class Recording:
@@ -31,6 +42,26 @@ class Recording:
         with self._lock:
             for one in self._connections:
                 one.clear()
+
+    def requests(self) -> list[SentRequest]:
+        """All requests; no byte that was sent is outside one of them."""
+        with self._lock:
+            return [one for sent in self._connections for one in _requests_in(bytes(sent))]
+
+
+def _requests_in(sent: bytes) -> Iterator[SentRequest]:
+    while sent:
+        head, separator, sent = sent.partition(b"\r\n\r\n")
+        assert separator, "a request without an end"
+        first, *lines = head.decode("ascii").split("\r\n")
+        method, target, _ = first.split(" ")
+        pairs = (line.split(":", 1) for line in lines)
+        headers = {name.lower(): value.strip() for name, value in pairs}
+        assert "transfer-encoding" not in headers
+        length = int(headers.get("content-length", "0"))
+        assert length <= len(sent), "a request that is cut short"
+        yield SentRequest(method, target, headers, sent[:length])
+        sent = sent[length:]
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from numpy.typing import NDArray
-from portal_browser import FAST, RECORDS, PortalTab, second_tab
+from portal_browser import FAST, PASSPHRASE, RECORDS, PortalTab, second_tab
 from test_diagnose import chest
 
 from imaging_samples import build_dicom
@@ -28,6 +28,17 @@ HELD_OUT = (
 )
 # Both sides round to three decimals, so noise may move the last one by one.
 TOLERANCE = 1e-3 + 1e-9
+KEPT = ("secret", "study", "file")
+PLANT = """(planted) => new Promise((done) => {
+  const open = indexedDB.open("safelight");
+  open.onsuccess = () => {
+    const db = open.result;
+    const items = db.transaction("items", "readwrite").objectStore("items");
+    if (planted === null) items.delete("planted");
+    else items.put(Array.isArray(planted) ? Uint8Array.from(planted) : planted, "planted");
+    items.transaction.oncomplete = () => (db.close(), done());
+  };
+})"""
 PHONE = {"width": 390, "height": 844}
 
 
@@ -189,30 +200,49 @@ def test_portal_viewer_by_keyboard(files: dict[str, Path], tab: PortalTab) -> No
 def test_portal_worklist_is_kept_and_encrypted(
     files: dict[str, Path], tab: PortalTab, tmp_path: Path
 ) -> None:
-    kept = tmp_path / "kept.csv"
+    kept = tmp_path / "kept-of-4711.csv"
     kept.write_bytes(files["five.csv"].read_bytes())
     tab.add_one(kept)
+    tab.analyse()
+    tab.wait_for_result()
     tab.page.reload()
     tab.unlock()
-    tab.page.wait_for_selector(".worklist li >> text=kept.csv")
-    tab.page.get_by_role("button", name="Delete: kept.csv").click()
+    tab.page.wait_for_selector(f".worklist li >> text={kept.name}")
+
+    # what lies in the browser's database is sealed: file, name, result, token and keys
+    _, record, *_ = kept.read_text().splitlines()
+    clear = [kept.name, record[:40], "findings", "malignant", tab.token, PASSPHRASE]
+
+    def readable() -> list[str]:
+        everything = b"".join(tab.stored().values())
+        encodings = ("utf-8", "utf-16-le")
+        return [text for text in clear if any(text.encode(one) in everything for one in encodings)]
+
+    stores = [name.split("/")[:2] for name in tab.stored()]
+    kinds = {"/".join(parts) for parts in stores}
+    assert kinds == {"vault/header", "items/connection", *(f"items/{k}" for k in KEPT)}
+    assert readable() == []
+    for planted in (list(record.encode()), {"name": kept.name}):
+        tab.page.evaluate(PLANT, planted)
+        assert len(readable()) == 1  # so what is in clear would have been found
+    tab.page.evaluate(PLANT, None)
+
+    tab.page.get_by_role("button", name=f"Delete: {kept.name}").click()
     tab.page.get_by_role("button", name="Yes, go on").click()
-    tab.page.wait_for_selector(".worklist li >> text=kept.csv", state="detached")
-    # what lies in the browser's database is sealed: no value is readable text
-    texts = tab.page.evaluate(
-        """async () => {
-          const open = indexedDB.open("safelight");
-          const db = await new Promise((done) => (open.onsuccess = () => done(open.result)));
-          const all = db.transaction("items").objectStore("items").getAll();
-          await new Promise((done) => (all.onsuccess = done));
-          return all.result.map((item) => Object.keys(item).sort().join());
-        }"""
-    )
-    assert set(texts) <= {"data,nonce", "epoch,n,parametersDigest,primes,secret"}
+    tab.page.wait_for_selector(f".worklist li >> text={kept.name}", state="detached")
 
 
-def test_portal_in_two_tabs(open_tab: Any) -> None:
+def test_portal_is_taken_over_in_the_middle_of_an_analysis(
+    files: dict[str, Path], open_tab: Any
+) -> None:
     tab: PortalTab = open_tab().set_up()
+    tab.add_one(files["five.csv"])
+    held: list[Any] = []
+    tab.page.route("**/v1/inferences/*/result", lambda route: held.append(route))  # never answered
+    tab.analyse()
+    tab.page.wait_for_function("() => document.querySelector('#result .progress') !== null")
+    while not held:
+        tab.page.wait_for_timeout(20)
     with second_tab(tab) as other:
         other.page.goto(other.url)
         other.page.wait_for_selector("text=Safelight is open in another tab")
@@ -221,4 +251,7 @@ def test_portal_in_two_tabs(open_tab: Any) -> None:
         other.page.wait_for_selector("text=Unlock")
         tab.page.wait_for_selector("text=Safelight moved to another tab")
         other.unlock()
-        other.page.wait_for_selector(".workbench")
+        # the request that was accepted is answered here, and was not made again
+        assert other.wait_for_result() in ("benign", "malignant")
+        assert [r for r in other.requests if r.method == "POST"] == []
+        assert other.uploaded_keys() == []

@@ -94,8 +94,17 @@ def test_portal_with_a_wrong_passphrase(tab: PortalTab) -> None:
     tab.unlock("not the passphrase")
     assert "passphrase is wrong" in tab.problem()
     tab.screenshot("wrong-passphrase")
+    # and no service answers at the start: what is kept is there, and one button tries again
+    tab.page.route("**/v1/**", lambda route: route.abort())
     tab.unlock()
     tab.page.wait_for_selector(".workbench")
+    tab.page.wait_for_selector(".messages >> text=No service answers")
+    tab.page.wait_for_selector(".worklist li")
+    tab.screenshot("no-service")
+    tab.page.unroute("**/v1/**")
+    tab.page.get_by_role("button", name="Try again").first.click()
+    tab.page.wait_for_selector(".messages >> text=No service answers", state="detached")
+    tab.page.wait_for_selector(".choice")
 
 
 def test_portal_with_a_token_that_was_revoked(

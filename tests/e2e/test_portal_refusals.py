@@ -131,3 +131,36 @@ def test_portal_with_a_full_disk(records: Path, open_tab: Any, tmp_path: Path) -
     tab.page.get_by_role("button", name="Dismiss").click()
     tab.add_one(second)
     tab.page.wait_for_selector(".worklist li >> text=two.csv")
+
+    # full when the answer comes: it is asked for again, the image is not sent again
+    tab.page.evaluate(
+        """() => {
+          const { put } = IDBObjectStore.prototype;
+          const ask = globalThis.fetch;
+          globalThis.freeSomeSpace = () => {
+            IDBObjectStore.prototype.put = put;
+            globalThis.fetch = ask;
+          };
+          globalThis.fetch = async (...request) => {
+            if (`${request[0]}`.endsWith("/result")) {
+              IDBObjectStore.prototype.put = () => {
+                throw new DOMException("full", "QuotaExceededError");
+              };
+            }
+            return ask(...request);
+          };
+        }"""
+    )
+    tab.analyse()
+    assert "is full" in sentence(tab)
+    assert tab.page.query_selector("#result .finding") is None
+    tab.page.evaluate("freeSomeSpace()")
+    asked = len(submitted(tab))
+    press_try_again(tab)
+    assert tab.wait_for_result() in FINDINGS
+    assert len(submitted(tab)) == asked == 1
+
+
+def submitted(tab: PortalTab) -> list[Any]:
+    """The requests that carried a ciphertext."""
+    return [r for r in tab.requests if r.method == "POST" and "/v1/inferences?" in r.url]
