@@ -75,7 +75,7 @@ export const texts = {
   worklist: {
     title: "Worklist",
     add: "Add files",
-    addHint: "or drop them anywhere: DICOM, PNG, JPEG, or a CSV of records",
+    addHint: "or drop them, or a folder, anywhere: DICOM, PNG, JPEG, or a CSV of records",
     form: "Enter a record",
     search: "Search",
     all: "All",
@@ -257,10 +257,13 @@ export const texts = {
   errors: {
     "input/file-empty": "The file is empty. Export it again.",
     "input/file-too-large": "The file is larger than this page reads (256 MB). Give a single image instead of a series.",
+    "input/unreadable-file": "The browser may not read this file, or it is not there any more. Choose it again.",
+    "input/too-many-files": "The folder has more than {most} files. Choose the images that are wanted.",
+    "input/takes-too-long": "Reading this file takes longer than {seconds} seconds here. It is damaged, or too much for this page. Export it again, or use the Python client.",
     "input/unknown-format": "This is not a file that the portal reads. Give a DICOM, PNG or JPEG image, or a CSV or JSON table.",
     "input/format-elsewhere": "TIFF, NIfTI and compressed archives are read by the Python client only. Give DICOM, PNG or JPEG here.",
     "input/no-pixels": "The image has no pixels ({rows} × {columns}). The file is damaged; export it again.",
-    "input/too-many-pixels": "The image has {rows} × {columns} pixels, more than the limit. Reduce it first.",
+    "input/too-many-pixels": "The image has {rows} × {columns} pixels, more than this page reads. Reduce it first, or use the Python client.",
     "input/cut-short": "The file is cut short. Copy or export it again.",
     "input/damaged-image": "The image is damaged and cannot be decoded. Export it again.",
     "input/expands-too-far": "The file expands beyond the limit. It is damaged, or not an image.",

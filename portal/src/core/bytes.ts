@@ -22,7 +22,10 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(text);
 }
 
-export function concat(...parts: Uint8Array[]): Bytes {
+export const concat = (...parts: Uint8Array[]): Bytes => concatAll(parts);
+
+/** Of a list of any length: a call with a million arguments overflows the stack. */
+export function concatAll(parts: readonly Uint8Array[]): Bytes {
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;
   for (const part of parts) {

@@ -2,6 +2,7 @@
 
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
+import { readFrame } from "../client/frames.ts";
 import { type Session } from "../client/session.ts";
 import { type Study } from "../client/studies.ts";
 import { type Bytes } from "../core/bytes.ts";
@@ -75,8 +76,7 @@ export function Viewer(props: {
   frames.current ??= new Newest((index) =>
     action.run(async () => {
       try {
-        const content = (await session.imaging.isOpen(study.id)) ? null : await props.load();
-        setView({ index, frame: await session.imaging.frame(study.id, content, index) });
+        setView({ index, frame: await readFrame(session.imaging, study.id, index, props.load) });
       } catch (error) {
         setView(null); // not the frame before, under this one's number
         throw error;

@@ -7,9 +7,11 @@ import { type Session } from "../client/session.ts";
 import { watchIdle } from "../client/idle.ts";
 import { isOpen, type Study, type Worklist } from "../client/studies.ts";
 import { toMessage, type ErrorMessage } from "../core/errors.ts";
+import { readWhole } from "../core/imaging/reading.ts";
 import { fill, texts } from "../texts.ts";
 import { AnalysisPanel } from "./analysis_panel.tsx";
 import { Confirm, Problem, type Question } from "./dialog.tsx";
+import { droppedFiles } from "./dropped_files.ts";
 import { KeysDialog } from "./keys_dialog.tsx";
 import { RecordForm } from "./record_form.tsx";
 import { RecordsTable } from "./records_table.tsx";
@@ -74,9 +76,9 @@ export function Workbench(props: {
     setReading((count) => count + files.length);
     for (const file of files) {
       try {
-        const content = new Uint8Array(await file.arrayBuffer());
         const id = crypto.randomUUID();
-        const found = await session.imaging.inspect(id, content);
+        const found = await session.imaging.inspect(id, await readWhole(file));
+        const content = await readWhole(file); // anew: the worker has the one before
         const study: Study = {
           id,
           name: file.name,
@@ -114,7 +116,7 @@ export function Workbench(props: {
       onDrop={(event) => {
         event.preventDefault();
         setDragging(false);
-        void addFiles([...(event.dataTransfer?.files ?? [])]);
+        droppedFiles([...(event.dataTransfer?.items ?? [])]).then(addFiles).catch(report);
       }}
     >
       <a class="skip" href="#result">

@@ -7,6 +7,7 @@
 
 import { type CryptoMethods } from "../workers/crypto.ts";
 import { type ImagingMethods } from "../workers/imaging.ts";
+import { ReplaceableWorker } from "../workers/replaceable.ts";
 import { connect, type Remote } from "../workers/rpc.ts";
 
 export interface Workers {
@@ -18,10 +19,14 @@ export interface Workers {
 
 export function startWorkers(): Workers {
   const crypto = new Worker(new URL("../workers/crypto.ts", import.meta.url), { type: "module" });
-  const imaging = new Worker(new URL("../workers/imaging.ts", import.meta.url), { type: "module" });
+  // what it is given is a copy of what the page or the vault has, and may move
+  const imaging = new ReplaceableWorker<ImagingMethods>(
+    () => new Worker(new URL("../workers/imaging.ts", import.meta.url), { type: "module" }),
+    ["inspect", "frame", "modelInput"],
+  );
   const stop = (): void => {
     crypto.terminate();
-    imaging.terminate();
+    imaging.stop();
   };
-  return { stop, crypto: connect<CryptoMethods>(crypto), imaging: connect<ImagingMethods>(imaging) };
+  return { stop, crypto: connect<CryptoMethods>(crypto), imaging: imaging.remote };
 }

@@ -10,7 +10,8 @@ import jpeg2000Wasm from "@cornerstonejs/codec-openjpeg/decodewasm?url";
 import { inputError } from "../core/errors.ts";
 import { setWasmSource } from "../core/imaging/codecs.ts";
 import { openImage } from "../core/imaging/load.ts";
-import { type OpenedImage } from "../core/imaging/opened_image.ts";
+import { MAX_TABLE_BYTES } from "../core/imaging/limits.ts";
+import { OpenImages } from "../core/imaging/open_images.ts";
 import { Preprocessing } from "../core/imaging/preprocessing.ts";
 import { readRecords } from "../core/imaging/records.ts";
 import { sniff } from "../core/imaging/file_format.ts";
@@ -25,21 +26,7 @@ const WASM = {
 } as const;
 setWasmSource((codec) => fetchWasm(...WASM[codec]));
 
-// the image on the screen and the one that waits to be analysed
-const MAX_OPEN = 3;
-const opened = new Map<string, OpenedImage>();
-
-async function imageOf(id: string, content: Uint8Array | null): Promise<OpenedImage> {
-  let image = opened.get(id);
-  if (image === undefined) {
-    if (content === null) throw inputError("not-open");
-    image = await openImage(content);
-  }
-  opened.delete(id);
-  opened.set(id, image); // newest last
-  while (opened.size > MAX_OPEN) opened.delete(opened.keys().next().value!);
-  return image;
-}
+const images = new OpenImages(openImage);
 
 const methods = {
   /** Whether a file is an image or a table, and what there is to know of an image. */
@@ -47,16 +34,15 @@ const methods = {
     id: string,
     content: Uint8Array,
   ): Promise<{ kind: "image"; summary: ImageSummary } | { kind: "records" }> {
-    if (sniff(content) === "table") return { kind: "records" };
-    return { kind: "image", summary: (await imageOf(id, content)).summary };
-  },
-
-  isOpen(id: string): boolean {
-    return opened.has(id);
+    if (sniff(content) === "table") {
+      if (content.length > MAX_TABLE_BYTES) throw inputError("table-too-large");
+      return { kind: "records" };
+    }
+    return { kind: "image", summary: (await images.get(id, content)).summary };
   },
 
   async frame(id: string, content: Uint8Array | null, index: number): Promise<ViewableFrame> {
-    return (await imageOf(id, content)).frame(index);
+    return (await images.get(id, content)).frame(index);
   },
 
   /** A model's input from one frame. */
@@ -67,7 +53,7 @@ const methods = {
     preprocessing: unknown,
   ): Promise<Float64Array> {
     const steps = Preprocessing.fromJson(preprocessing);
-    const image = await imageOf(id, content);
+    const image = await images.get(id, content);
     return steps.applyToImage(await image.pixels(index, steps.valueScale));
   },
 
@@ -84,7 +70,7 @@ const methods = {
   },
 
   close(id: string): void {
-    opened.delete(id);
+    images.close(id);
   },
 };
 

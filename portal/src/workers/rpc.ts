@@ -1,7 +1,7 @@
 // Calls across a worker's boundary: a method's name and arguments go in, a value or an error's code
 // comes out. Buffers inside a value move instead of being copied.
 
-import { fromMessage, toMessage, type ErrorMessage } from "../core/errors.ts";
+import { PortalError, fromMessage, toMessage, type ErrorMessage } from "../core/errors.ts";
 
 type Methods = Record<string, (...args: never[]) => unknown>;
 
@@ -24,20 +24,31 @@ export function serve(methods: Methods): void {
   const scope = self as unknown as DedicatedWorkerGlobalScope;
   scope.onmessage = async (event: MessageEvent<Call>) => {
     const { id, method, args } = event.data;
-    let reply: Reply;
     try {
       if (!Object.hasOwn(methods, method)) throw new RangeError("no such method");
-      reply = { id, value: await (methods[method] as (...a: unknown[]) => unknown)(...args) };
+      const value = await (methods[method] as (...a: unknown[]) => unknown)(...args);
+      // there may be no memory for a large answer: that too must reach the caller
+      scope.postMessage({ id, value } satisfies Reply, buffersOf(value));
     } catch (error) {
-      reply = { id, error: toMessage(error) };
+      scope.postMessage({ id, error: toMessage(error) } satisfies Reply);
     }
-    scope.postMessage(reply, "value" in reply ? buffersOf(reply.value) : []);
   };
 }
 
-export function connect<T extends object>(worker: Worker): Remote<T> {
+/**
+ * Calls to a worker. One that has died is not waited for: every call is refused at once.
+ *
+ * Args: the buffers in the arguments of `moved` methods move, so the caller has them no more.
+ *
+ * Raises: browser/worker-failed, from each call, once the worker could not be started or has died.
+ */
+export function connect<T extends object>(
+  worker: Worker,
+  moved: readonly (keyof T & string)[] = [],
+): Remote<T> {
   const waiting = new Map<number, { resolve: (v: any) => void; reject: (e: unknown) => void }>();
   let last = 0;
+  let dead = false;
   worker.onmessage = (event: MessageEvent<Reply>) => {
     const reply = event.data;
     const call = waiting.get(reply.id);
@@ -45,20 +56,24 @@ export function connect<T extends object>(worker: Worker): Remote<T> {
     if ("error" in reply) call?.reject(fromMessage(reply.error));
     else call?.resolve(reply.value);
   };
-  worker.onerror = () => {
-    const error = { family: "browser", code: "worker-failed", values: {} } as const;
-    for (const call of waiting.values()) call.reject(fromMessage(error));
+  worker.onerror = worker.onmessageerror = () => {
+    dead = true;
+    for (const call of waiting.values()) call.reject(failed());
     waiting.clear();
   };
   return new Proxy({} as Remote<T>, {
     get: (_, method: string) => (...args: unknown[]) =>
       new Promise((resolve, reject) => {
+        if (dead) throw failed();
         const id = ++last;
+        const moves = (moved as readonly string[]).includes(method) ? buffersOf(args) : [];
+        worker.postMessage({ id, method, args } satisfies Call, moves);
         waiting.set(id, { resolve, reject });
-        worker.postMessage({ id, method, args } satisfies Call);
       }),
   });
 }
+
+const failed = (): PortalError => new PortalError("browser", "worker-failed");
 
 function buffersOf(value: unknown): Transferable[] {
   const found = new Set<ArrayBuffer>();

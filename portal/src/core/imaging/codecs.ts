@@ -73,11 +73,16 @@ function moduleFor(codec: CodecName): Promise<Module> {
 
 async function start(codec: CodecName): Promise<Module> {
   if (source === null) throw new PortalError("browser", "worker-failed");
-  const [imported, wasmBinary] = await Promise.all([FACTORIES[codec].load(), source(codec)]);
-  let factory = imported as { default?: unknown };
-  while (typeof factory !== "function") factory = factory.default as { default?: unknown };
-  const quiet = (): void => undefined; // a decoder's words may quote the file
-  return (factory as unknown as Factory)({ wasmBinary, print: quiet, printErr: quiet });
+  try {
+    const [imported, wasmBinary] = await Promise.all([FACTORIES[codec].load(), source(codec)]);
+    let factory = imported as { default?: unknown };
+    while (typeof factory !== "function") factory = factory.default as { default?: unknown };
+    const quiet = (): void => undefined; // a decoder's words may quote the file
+    return await (factory as unknown as Factory)({ wasmBinary, print: quiet, printErr: quiet });
+  } catch (error) {
+    // such as a script that an upgrade of the service has replaced
+    throw error instanceof PortalError ? error : new PortalError("browser", "wasm-failed");
+  }
 }
 
 export async function decodeFrame(codec: CodecName, encoded: Uint8Array): Promise<DecodedFrame> {
@@ -89,7 +94,7 @@ export async function decodeFrame(codec: CodecName, encoded: Uint8Array): Promis
     const info = decoder.getFrameInfo();
     // a decoder that gave up has a frame without size
     if (!(info.height >= 1 && info.width >= 1)) throw inputError("damaged-image");
-    checkFrameSize(info.height, info.width);
+    checkFrameSize(info.height, info.width, info.componentCount);
     return {
       width: info.width,
       height: info.height,

@@ -1,7 +1,7 @@
 // EXIF orientation: eight ways to turn a picture upright.
 
 import { viewOf } from "../bytes.ts";
-import { type Planes } from "./image.ts";
+import { type SampleArray, type StoredPlanes } from "./image.ts";
 
 const ORIENTATION = 0x0112;
 
@@ -26,7 +26,7 @@ export function orientationOf(tiff: Uint8Array): number {
   return 1;
 }
 
-export function turnUpright(planes: Planes, orientation: number): Planes {
+export function turnUpright(planes: StoredPlanes, orientation: number): StoredPlanes {
   if (orientation === 1) return planes;
   const swapped = orientation >= 5;
   const height = swapped ? planes.width : planes.height;
@@ -34,7 +34,7 @@ export function turnUpright(planes: Planes, orientation: number): Planes {
   const mirrorX = [2, 3, 7, 8].includes(orientation);
   const mirrorY = [3, 4, 6, 7].includes(orientation);
   const channels = planes.channels.map((plane) => {
-    const out = new Float64Array(plane.length);
+    const out: SampleArray = plane.slice();
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         const [u, v] = swapped ? [y, x] : [x, y];
@@ -45,5 +45,5 @@ export function turnUpright(planes: Planes, orientation: number): Planes {
     }
     return out;
   });
-  return { height, width, channels };
+  return { ...planes, height, width, channels };
 }

@@ -1,6 +1,6 @@
 // Inflating with the browser's own decompressor, never beyond a limit.
 
-import { concat, type Bytes } from "../bytes.ts";
+import { concatAll, type Bytes } from "../bytes.ts";
 import { inputError } from "../errors.ts";
 
 export async function inflate(
@@ -23,8 +23,8 @@ export async function inflate(
   } catch (error) {
     await reader.cancel().catch(() => undefined);
     // bytes behind the end of the stream are an error to the browser and none to us
-    if (error instanceof TypeError && size > 0) return concat(...parts);
+    if (error instanceof TypeError && size > 0) return concatAll(parts);
     throw error instanceof TypeError ? inputError("damaged-image") : error;
   }
-  return concat(...parts);
+  return concatAll(parts);
 }

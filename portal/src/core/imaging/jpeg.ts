@@ -4,7 +4,7 @@ import { viewOf } from "../bytes.ts";
 import { inputError } from "../errors.ts";
 import { decodeFrame } from "./codecs.ts";
 import { orientationOf, turnUpright } from "./exif.ts";
-import { type Planes } from "./image.ts";
+import { type StoredPlanes } from "./image.ts";
 import { checkFrameSize } from "./limits.ts";
 
 export interface JpegHeader {
@@ -50,9 +50,9 @@ export function readJpegHeader(content: Uint8Array): JpegHeader {
   throw inputError("cut-short");
 }
 
-export async function loadJpeg(content: Uint8Array): Promise<Planes> {
+export async function loadJpeg(content: Uint8Array): Promise<StoredPlanes> {
   const header = readJpegHeader(content);
-  checkFrameSize(header.rows, header.columns);
+  checkFrameSize(header.rows, header.columns, header.components);
   if (![0xc0, 0xc1, 0xc2].includes(header.process) || header.precision !== 8) {
     throw inputError("jpeg-kind");
   }
@@ -61,16 +61,20 @@ export async function loadJpeg(content: Uint8Array): Promise<Planes> {
   const { width, height, components, bytes } = await decodeFrame("jpeg", content);
   if (bytes.length !== width * height * components) throw inputError("damaged-image");
   const channels = Array.from({ length: components }, (_, channel) => {
-    const plane = new Float64Array(width * height);
-    for (let i = 0; i < plane.length; i++) plane[i] = bytes[i * components + channel]! / 255;
+    if (components === 1) return bytes;
+    const plane = new Uint8Array(width * height);
+    for (let i = 0; i < plane.length; i++) plane[i] = bytes[i * components + channel]!;
     return plane;
   });
   const orientation = header.exif === null ? 1 : orientationOf(header.exif);
-  return turnUpright({ width, height, channels }, orientation);
+  return turnUpright({ width, height, channels, largest: 255 }, orientation);
 }
 
-/** libjpeg only warns of a missing end, and fills with grey what is not there. */
-function endsWhole(content: Uint8Array): boolean {
+/**
+ * Whether a codestream has its end marker. libjpeg only warns of a missing one, and fills with grey
+ * what is not there; CharLS looks for it for half a minute.
+ */
+export function endsWhole(content: Uint8Array): boolean {
   for (let i = content.length - 2; i >= 2; i--) {
     if (content[i] === 0xff && content[i + 1] === 0xd9) return true;
   }

@@ -3,14 +3,15 @@
 //
 // Source: PNG specification, third edition (W3C 2025).
 
-import { concat, viewOf } from "../bytes.ts";
+import { concatAll, viewOf } from "../bytes.ts";
 import { inputError } from "../errors.ts";
 import { orientationOf, turnUpright } from "./exif.ts";
-import { type Planes } from "./image.ts";
+import { doubles, type SampleArray, type StoredPlanes } from "./image.ts";
 import { inflate } from "./inflate.ts";
 import { checkFrameSize } from "./limits.ts";
 
 const SIGNATURE_BYTES = 8;
+const PALETTE = 3;
 const CHANNELS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 const DEPTHS: Readonly<Record<number, readonly number[]>> = {
   0: [1, 2, 4, 8, 16],
@@ -30,6 +31,8 @@ const PASSES = [
   [0, 1, 1, 2],
 ] as const;
 
+type Samples = Uint8Array | Uint16Array;
+
 interface Header {
   width: number;
   height: number;
@@ -38,13 +41,13 @@ interface Header {
   interlaced: boolean;
 }
 
-export async function loadPng(content: Uint8Array): Promise<Planes> {
+export async function loadPng(content: Uint8Array): Promise<StoredPlanes> {
   const chunks = readChunks(content);
   const header = readHeader(chunks.get("IHDR")?.[0]);
-  checkFrameSize(header.height, header.width);
   const channels = CHANNELS[header.colour]!;
+  checkFrameSize(header.height, header.width, header.colour === PALETTE ? 3 : channels);
   const limit = (header.height + 8) * (Math.ceil((header.width * channels * header.depth) / 8) + 8);
-  const packed = await inflate(concat(...(chunks.get("IDAT") ?? [])), "deflate", 2 * limit);
+  const packed = await inflate(concatAll(chunks.get("IDAT") ?? []), "deflate", 2 * limit);
   const samples = unfilter(packed, header, channels);
   const planes = toPlanes(samples, header, chunks.get("PLTE")?.[0], chunks.get("tRNS")?.[0]);
   const exif = chunks.get("eXIf")?.[0];
@@ -67,7 +70,9 @@ function readChunks(content: Uint8Array): Map<string, Uint8Array[]> {
       throw inputError("damaged-image");
     }
     if (type === "IEND") return chunks;
-    chunks.set(type, [...(chunks.get(type) ?? []), data]);
+    const list = chunks.get(type);
+    if (list === undefined) chunks.set(type, [data]);
+    else list.push(data);
     offset = end + 4;
   }
   throw inputError("cut-short");
@@ -90,9 +95,10 @@ function readHeader(data: Uint8Array | undefined): Header {
 }
 
 /** Samples [height · width · channels] from filtered scan lines. */
-function unfilter(packed: Uint8Array, header: Header, channels: number): Uint16Array {
+function unfilter(packed: Uint8Array, header: Header, channels: number): Samples {
   const { width, height, depth } = header;
-  const samples = new Uint16Array(width * height * channels);
+  const count = width * height * channels;
+  const samples = depth === 16 ? new Uint16Array(count) : new Uint8Array(count);
   const pixelBytes = Math.max((channels * depth) >> 3, 1);
   let offset = 0;
   for (const [x0, y0, dx, dy] of header.interlaced ? PASSES : [[0, 0, 1, 1] as const]) {
@@ -148,43 +154,60 @@ function paeth(left: number, up: number, corner: number): number {
 }
 
 function toPlanes(
-  samples: Uint16Array,
+  samples: Samples,
   header: Header,
   palette: Uint8Array | undefined,
   transparency: Uint8Array | undefined,
-): Planes {
+): StoredPlanes {
   const { width, height, depth, colour } = header;
   const count = width * height;
-  const plane = (at: (pixel: number) => number): Float64Array =>
-    Float64Array.from({ length: count }, (_, pixel) => at(pixel));
-  if (colour === 3) {
+  if (colour === PALETTE) {
     const entries = Math.floor((palette?.length ?? 0) / 3);
     if (samples.some((index) => index >= entries)) throw inputError("damaged-image");
-    const alpha = (index: number): number => (transparency?.[index] ?? 255) / 255;
-    const channels = [0, 1, 2].map((channel) =>
-      plane((i) => (palette![3 * samples[i]! + channel]! / 255) * alpha(samples[i]!)),
-    );
-    return { width, height, channels };
+    const alpha = (pixel: number): number => (transparency?.[samples[pixel]!] ?? 255) / 255;
+    const colours = [0, 1, 2].map((channel) => {
+      const plane = new Uint8Array(count);
+      for (let i = 0; i < count; i++) plane[i] = palette![3 * samples[i]! + channel]!;
+      return plane;
+    });
+    const opaque = { width, height, channels: colours, largest: 255 };
+    return transparency === undefined ? opaque : seenThrough(opaque, alpha);
   }
   const stride = CHANNELS[colour]!;
-  if (colour === 0 && depth === 16) {
-    return { width, height, channels: [plane((i) => samples[i]! / 65535)] };
-  }
+  if (colour === 0 && depth === 16) return { width, height, channels: [samples], largest: 65535 };
   // other 16-bit samples are read by their upper eight bits, as the Python client reads them
   const shift = depth === 16 ? 8 : 0;
   const largest = depth < 8 ? 2 ** depth - 1 : 255;
-  const brightness = (i: number): number => (samples[i]! >> shift) / largest;
-  const colours = colour === 0 || colour === 4 ? 1 : 3;
-  const key = transparency === undefined ? null : transparentKey(transparency, colours, depth);
-  const opacity = (pixel: number): number => {
-    if (stride > colours) return brightness(pixel * stride + colours);
-    if (key === null) return 1;
-    return key.every((value, c) => samples[pixel * stride + c] === value) ? 0 : 1;
+  const planeOf = (channel: number): Uint8Array => {
+    const plane = new Uint8Array(count);
+    for (let i = 0; i < count; i++) plane[i] = samples[i * stride + channel]! >> shift;
+    return plane;
   };
-  const channels = Array.from({ length: colours }, (_, channel) =>
-    plane((i) => brightness(i * stride + channel) * opacity(i)),
+  const colours = colour === 0 || colour === 4 ? 1 : 3;
+  const channels = Array.from({ length: colours }, (_, channel) => planeOf(channel));
+  const opaque = { width, height, channels, largest };
+  if (stride > colours) {
+    const alpha = planeOf(colours);
+    return seenThrough(opaque, (pixel) => alpha[pixel]! / largest);
+  }
+  const key = transparency === undefined ? null : transparentKey(transparency, colours, depth);
+  if (key === null) return opaque;
+  return seenThrough(opaque, (pixel) =>
+    key.every((value, c) => samples[pixel * stride + c] === value) ? 0 : 1,
   );
-  return { width, height, channels };
+}
+
+/** Planes over black; those of a picture without a hole stay as they are. */
+function seenThrough(planes: StoredPlanes, opacity: (pixel: number) => number): StoredPlanes {
+  const { width, height, largest } = planes;
+  const count = width * height;
+  let pixel = 0;
+  while (pixel < count && opacity(pixel) === 1) pixel++;
+  if (pixel === count) return planes;
+  const channels: SampleArray[] = planes.channels.map((plane) =>
+    doubles(count, (i) => (plane[i]! / largest) * opacity(i)),
+  );
+  return { width, height, channels, largest: 1 };
 }
 
 function transparentKey(chunk: Uint8Array, colours: number, depth: number): number[] | null {

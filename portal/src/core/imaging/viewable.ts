@@ -10,7 +10,7 @@ export interface FrameValues {
   height: number;
   width: number;
   /** Grey: one value a pixel. Colour: red, green and blue from 0 to 255, a pixel after another. */
-  values: Float32Array;
+  values: Float32Array | Uint8ClampedArray;
   colour: boolean;
   /** Whether the smallest value shows white. */
   inverted: boolean;

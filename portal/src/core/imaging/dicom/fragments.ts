@@ -1,6 +1,6 @@
 // Encapsulated pixel data: the codestream of one frame out of the fragments (PS3.5 A.4).
 
-import { concat, viewOf } from "../../bytes.ts";
+import { concatAll, viewOf } from "../../bytes.ts";
 import { inputError } from "../../errors.ts";
 import { type DataSet } from "./data_set.ts";
 import { TAGS } from "./geometry.ts";
@@ -14,44 +14,59 @@ interface Fragment {
 // a JPEG codestream's end lies within the last bytes of its last fragment, but for padding
 const END_WITHIN = 10;
 
-export function frameCodestream(dataSet: DataSet, index: number, frames: number): Uint8Array {
-  const element = dataSet.element(TAGS.pixelData)!;
-  if (!element.encapsulatedPixelData || element.fragments === undefined) {
-    throw inputError("dicom-damaged");
-  }
-  if (dataSet.isCutShort) throw inputError("cut-short");
-  const fragments: Fragment[] = element.fragments.map((fragment) => {
-    const end = fragment.position + fragment.length;
-    if (end > dataSet.bytes.length) throw inputError("cut-short");
-    return { offset: fragment.offset, bytes: dataSet.bytes.subarray(fragment.position, end) };
-  });
-  const parts = partsOf(dataSet, fragments, element.basicOffsetTable ?? [], frames)[index];
-  if (parts === undefined || parts.length === 0) throw inputError("cut-short");
-  return parts.length === 1 ? parts[0]!.bytes : concat(...parts.map((part) => part.bytes));
+/** Gives the codestream of a frame. Fragments are sorted into frames once, at the first call. */
+export function codestreamsOf(dataSet: DataSet, frames: number): (index: number) => Uint8Array {
+  let partsOf: ((index: number) => Fragment[]) | null = null;
+  return (index) => {
+    partsOf ??= sortedIntoFrames(dataSet, frames);
+    const parts = partsOf(index);
+    if (parts.length === 0) throw inputError("cut-short");
+    return parts.length === 1 ? parts[0]!.bytes : concatAll(parts.map((part) => part.bytes));
+  };
 }
 
-function partsOf(
-  dataSet: DataSet,
-  fragments: Fragment[],
-  basicOffsets: readonly number[],
-  frames: number,
-): Fragment[][] {
-  const offsets = extendedOffsets(dataSet) ?? basicOffsets;
+function sortedIntoFrames(dataSet: DataSet, frames: number): (index: number) => Fragment[] {
+  const fragments = fragmentsOf(dataSet);
+  const offsets = extendedOffsets(dataSet) ?? dataSet.element(TAGS.pixelData)!.basicOffsetTable ?? [];
   if (offsets.length === frames && frames > 1) {
-    return offsets.map((start, i) => {
-      const end = offsets[i + 1] ?? Infinity;
-      return fragments.filter(({ offset }) => offset >= start && offset < end);
-    });
+    return (index) => {
+      const end = offsets[index + 1] ?? Infinity;
+      return fragments.slice(firstFrom(fragments, offsets[index]!), firstFrom(fragments, end));
+    };
   }
-  if (frames === 1) return [fragments];
-  if (fragments.length === frames) return fragments.map((fragment) => [fragment]);
+  if (frames === 1) return () => fragments;
+  if (fragments.length === frames) return (index) => [fragments[index]!];
   // neither a table nor one fragment a frame: each codestream ends with its end marker
   const grouped: Fragment[][] = [[]];
   for (const fragment of fragments) {
     grouped.at(-1)!.push(fragment);
     if (endsCodestream(fragment.bytes)) grouped.push([]);
   }
-  return grouped.filter((parts) => parts.length > 0);
+  return (index) => grouped[index] ?? [];
+}
+
+function fragmentsOf(dataSet: DataSet): Fragment[] {
+  const element = dataSet.element(TAGS.pixelData)!;
+  if (!element.encapsulatedPixelData || element.fragments === undefined) {
+    throw inputError("dicom-damaged");
+  }
+  if (dataSet.isCutShort) throw inputError("cut-short");
+  return element.fragments.map((fragment) => {
+    const end = fragment.position + fragment.length;
+    if (end > dataSet.bytes.length) throw inputError("cut-short");
+    return { offset: fragment.offset, bytes: dataSet.bytes.subarray(fragment.position, end) };
+  });
+}
+
+/** How many fragments lie before an offset; they are in the order of the file. */
+function firstFrom(fragments: readonly Fragment[], offset: number): number {
+  let [low, high] = [0, fragments.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (fragments[middle]!.offset < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function extendedOffsets(dataSet: DataSet): number[] | null {

@@ -39,7 +39,7 @@ export function geometryOf(dataSet: DataSet): Geometry {
     planar: dataSet.unsigned("x00280006") === 1,
     photometric: dataSet.code("x00280004"),
   };
-  checkFrameSize(geometry.rows, geometry.columns);
+  checkFrameSize(geometry.rows, geometry.columns, geometry.samples);
   const sound =
     [1, 3].includes(geometry.samples) &&
     Number.isInteger(frames) &&

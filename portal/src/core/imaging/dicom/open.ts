@@ -4,6 +4,7 @@ import { inputError } from "../../errors.ts";
 import { type OpenedImage } from "../opened_image.ts";
 import { frameAttributes, lateralityOf, marksOf, spacingMm } from "./attributes.ts";
 import { damagedUnless, parseDicomFile } from "./data_set.ts";
+import { codestreamsOf } from "./fragments.ts";
 import { geometryOf, TAGS } from "./geometry.ts";
 import { renderPixels, viewableFrame } from "./rendering.ts";
 import { frameSamples, type Samples } from "./samples.ts";
@@ -17,6 +18,7 @@ export async function openDicom(content: Uint8Array): Promise<OpenedImage> {
     throw inputError("dicom-syntax", { syntax: /^[0-9.]{1,64}$/.test(syntax) ? syntax : "" });
   }
   const geometry = damagedUnless(() => geometryOf(dataSet));
+  const codestreamOf = codestreamsOf(dataSet, geometry.frames);
   // the last frame decoded: a viewer and an analysis mostly ask for the same one
   let kept: { index: number; samples: Samples } | null = null;
   const samplesOf = async (index: number): Promise<Samples> => {
@@ -24,7 +26,8 @@ export async function openDicom(content: Uint8Array): Promise<OpenedImage> {
       throw inputError("no-frame", { index, count: geometry.frames });
     }
     if (kept?.index !== index) {
-      kept = { index, samples: await frameSamples(dataSet, geometry, coding, index) };
+      kept = null; // two are never needed at once
+      kept = { index, samples: await frameSamples(dataSet, geometry, coding, codestreamOf, index) };
     }
     return kept.samples;
   };
@@ -36,7 +39,9 @@ export async function openDicom(content: Uint8Array): Promise<OpenedImage> {
       laterality: lateralityOf(dataSet, index),
       spacingMm: spacingMm(dataSet, index),
     }));
+  const frameBytes = geometry.rows * geometry.columns * geometry.samples * geometry.bitsAllocated / 8;
   return {
+    heldBytes: dataSet.bytes.length + frameBytes,
     summary: {
       format: "DICOM",
       detail: codingName(coding),

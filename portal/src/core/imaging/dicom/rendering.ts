@@ -2,7 +2,7 @@
 // arithmetic of safelight.imaging.dicom_rendering.
 
 import { inputError } from "../../errors.ts";
-import { type LoadedImage, type ValueScale } from "../image.ts";
+import { doubles, type LoadedImage, type SampleArray, type ValueScale } from "../image.ts";
 import { clip01 } from "../preprocessing.ts";
 import { type FrameValues, type Voi } from "../viewable.ts";
 import { type FrameAttributes, type ModalityLut, type VoiLut } from "./attributes.ts";
@@ -22,18 +22,20 @@ export function renderPixels(
   valueScale: ValueScale,
 ): LoadedImage {
   const size = { height: geometry.rows, width: geometry.columns };
-  const colour = colourPlanes(stored, geometry, attributes);
+  const colour = colourOf(stored, geometry, attributes);
   if (colour !== null) {
     if (valueScale !== "display") throw inputError("no-hounsfield");
-    return { ...size, valueScale, channels: colour };
+    const pixels = size.height * size.width;
+    const channels = [0, 1, 2].map((channel) => doubles(pixels, (i) => colour(channel, i)));
+    return { ...size, valueScale, channels };
   }
   if (valueScale === "hounsfield" && !attributes.isHounsfield) throw inputError("no-hounsfield");
   const values = modalityValues(stored[0]!, attributes.modalityLut);
   if (valueScale !== "display") return { ...size, valueScale, channels: [values] };
-  const brightness = applyVoi(values, attributes.voiLut, () =>
+  const shown = applyVoi(values, attributes.voiLut, () =>
     fullRange(stored[0]!, values, geometry, attributes),
   );
-  const shown = attributes.inverted ? brightness.map((value) => 1 - value) : brightness;
+  if (attributes.inverted) replace(shown, (value) => 1 - value);
   return { ...size, valueScale, channels: [shown] };
 }
 
@@ -43,12 +45,14 @@ export function viewableFrame(
   attributes: FrameAttributes,
 ): FrameValues {
   const size = { height: geometry.rows, width: geometry.columns };
-  const colour = colourPlanes(stored, geometry, attributes);
+  const colour = colourOf(stored, geometry, attributes);
   if (colour !== null) {
-    const values = new Float32Array(3 * colour[0]!.length);
-    colour.forEach((plane, channel) =>
-      plane.forEach((value, i) => (values[3 * i + channel] = Math.round(255 * value))),
-    );
+    const values = new Uint8ClampedArray(3 * size.height * size.width);
+    for (let channel = 0; channel < 3; channel++) {
+      for (let i = channel, pixel = 0; i < values.length; i += 3, pixel++) {
+        values[i] = Math.round(255 * colour(channel, pixel));
+      }
+    }
     const voi: Voi = { kind: "range", low: 0, high: 255 };
     return { ...size, values, colour: true, inverted: false, voi, smallest: 0, largest: 255, unit: "grey" };
   }
@@ -66,7 +70,7 @@ export function viewableFrame(
   }
   return {
     ...size,
-    values: Float32Array.from(values),
+    values: new Float32Array(values),
     colour: false,
     inverted,
     voi,
@@ -76,55 +80,62 @@ export function viewableFrame(
   };
 }
 
-/** Red, green and blue from 0 to 1, or null for grey. */
-function colourPlanes(
+/** What gives red, green and blue from 0 to 1 at a pixel, or null for grey. */
+function colourOf(
   stored: Samples,
   geometry: Geometry,
   attributes: FrameAttributes,
-): Float64Array[] | null {
-  if (attributes.palette !== null) {
-    const largest = Math.max(...attributes.palette.map((table) => table.largest));
-    return attributes.palette.map((table) =>
-      stored[0]!.map((value) => applyTable(table, value) / largest),
-    );
+): ((channel: number, pixel: number) => number) | null {
+  const { palette } = attributes;
+  if (palette !== null) {
+    const largest = Math.max(...palette.map((table) => table.largest));
+    return (channel, pixel) => applyTable(palette[channel]!, stored[0]![pixel]!) / largest;
   }
   if (stored.length !== 3) return null;
   const largest = 2 ** geometry.bitsStored - 1;
-  return stored.map((plane) => plane.map((value) => clip01(value / largest)));
+  return (channel, pixel) => clip01(stored[channel]![pixel]! / largest);
 }
 
-function modalityValues(stored: Float64Array, lut: ModalityLut): Float64Array {
-  if (lut.kind === "table") return stored.map((value) => applyTable(lut.table, value));
-  return stored.map((value) => value * lut.slope + lut.intercept);
+function modalityValues(stored: SampleArray, lut: ModalityLut): Float64Array {
+  if (lut.kind === "table") {
+    return doubles(stored.length, (i) => applyTable(lut.table, stored[i]!));
+  }
+  return doubles(stored.length, (i) => stored[i]! * lut.slope + lut.intercept);
 }
 
+function replace(values: Float64Array, by: (value: number) => number): Float64Array {
+  for (let i = 0; i < values.length; i++) values[i] = by(values[i]!);
+  return values;
+}
+
+/** Brightness in place of the values. */
 function applyVoi(values: Float64Array, lut: VoiLut | null, range: () => Range): Float64Array {
   if (lut === null) {
     const { low, high } = range();
-    if (!(high > low)) return new Float64Array(values.length);
+    if (!(high > low)) return values.fill(0);
     // divided separately, so that a range as wide as a double's own does not overflow
     const halfSpan = high / 2 - low / 2;
-    return values.map((value) => clip01((value / 2 - low / 2) / halfSpan));
+    return replace(values, (value) => clip01((value / 2 - low / 2) / halfSpan));
   }
   if (lut.kind === "table") {
-    return values.map((value) => applyTable(lut.table, value) / lut.table.largest);
+    return replace(values, (value) => applyTable(lut.table, value) / lut.table.largest);
   }
   const { center, width } = lut;
   if (lut.function === "SIGMOID") {
     const exponent = (value: number): number =>
       Math.min(Math.max((-4 * (value - center)) / width, -700), 700);
-    return values.map((value) => 1 / (1 + Math.exp(exponent(value))));
+    return replace(values, (value) => 1 / (1 + Math.exp(exponent(value))));
   }
   if (lut.function === "LINEAR_EXACT") {
-    return values.map((value) => clip01((value - center) / width + 0.5));
+    return replace(values, (value) => clip01((value - center) / width + 0.5));
   }
-  if (width === 1) return values.map((value) => (value <= center - 0.5 ? 0 : 1));
-  return values.map((value) => clip01((value - (center - 0.5)) / (width - 1) + 0.5));
+  if (width === 1) return replace(values, (value) => (value <= center - 0.5 ? 0 : 1));
+  return replace(values, (value) => clip01((value - (center - 0.5)) / (width - 1) + 0.5));
 }
 
 /** What shows black and white where the file does not say (docs/preprocessing.md, DICOM grey). */
 function fullRange(
-  stored: Float64Array,
+  stored: SampleArray,
   values: Float64Array,
   geometry: Geometry,
   attributes: FrameAttributes,

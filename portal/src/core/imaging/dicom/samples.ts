@@ -5,25 +5,27 @@ import { Decoder as LosslessDecoder } from "jpeg-lossless-decoder-js";
 import { concat, viewOf } from "../../bytes.ts";
 import { inputError } from "../../errors.ts";
 import { decodeFrame, type DecodedFrame } from "../codecs.ts";
-import { readJpegHeader } from "../jpeg.ts";
+import { type SampleArray } from "../image.ts";
+import { endsWhole, readJpegHeader } from "../jpeg.ts";
+import { readJpeg2000Header } from "../jpeg2000.ts";
 import { type DataSet, damagedUnless } from "./data_set.ts";
-import { frameCodestream } from "./fragments.ts";
 import { TAGS, type Geometry } from "./geometry.ts";
 import { decodeRle } from "./rle.ts";
 import { type Coding } from "./syntaxes.ts";
 
-export type Samples = Float64Array[];
+export type Samples = SampleArray[];
 
 export async function frameSamples(
   dataSet: DataSet,
   geometry: Geometry,
   coding: Coding,
+  codestreamOf: (index: number) => Uint8Array,
   index: number,
 ): Promise<Samples> {
   if (coding === "native") {
     return damagedUnless(() => toRgb(nativeSamples(dataSet, geometry, index), geometry));
   }
-  const codestream = damagedUnless(() => frameCodestream(dataSet, index, geometry.frames));
+  const codestream = damagedUnless(() => codestreamOf(index));
   if (coding === "rle") {
     const planes = damagedUnless(() => decodeRle(codestream, geometry));
     const layout = { ...geometry, planar: true };
@@ -88,17 +90,25 @@ async function decodeCodestream(
       };
     }
     case "jpeg-ls": {
+      checkSize(readJpegHeader(codestream), geometry);
+      if (!endsWhole(codestream)) throw inputError("cut-short");
       const frame = await decodeFrame("jpeg-ls", codestream);
       return { ...frame, planar: colour && frame.planarLayout === true, isRgb: false };
     }
     case "jpeg-2000": {
+      checkSize(readJpeg2000Header(codestream), geometry);
       const isRgb = ["YBR_ICT", "YBR_RCT", "RGB"].includes(geometry.photometric);
       return { ...(await decodeFrame("jpeg-2000", codestream)), planar: false, isRgb };
     }
   }
 }
 
-function checkSize(header: { rows: number; columns: number }, geometry: Geometry): void {
+/** Before anything is decoded: a few bytes can announce gigabytes. */
+function checkSize(
+  header: { rows: number; columns: number; components: number },
+  geometry: Geometry,
+): void {
+  if (header.components !== geometry.samples) throw inputError("dicom-damaged");
   if (header.rows !== geometry.rows || header.columns !== geometry.columns) {
     throw inputError("dicom-frame-size");
   }
@@ -144,28 +154,28 @@ function nativeSamples(dataSet: DataSet, geometry: Geometry, index: number): Sam
   if (bitsAllocated === 1) {
     const first = index * count;
     if ((first + count + 7) >> 3 > bytes.length) throw inputError("cut-short");
-    return [
-      Float64Array.from({ length: count }, (_, i) => (bytes[(first + i) >> 3]! >> ((first + i) & 7)) & 1),
-    ];
+    const plane = new Uint8Array(count);
+    for (let i = 0; i < count; i++) plane[i] = (bytes[(first + i) >> 3]! >> ((first + i) & 7)) & 1;
+    return [plane];
   }
   const size = (count * bitsAllocated) / 8;
   if (size * (index + 1) > bytes.length || size * frames > bytes.length + 1) {
     throw inputError("cut-short");
   }
   const wordSwapped = !dataSet.littleEndian && bitsAllocated === 8 && dataSet.element(tag)?.vr === "OW";
-  const frame = bytes.subarray(index * size, (index + 1) * size);
-  return readSamples(
-    wordSwapped ? swapped(bytes).subarray(index * size, (index + 1) * size) : frame,
-    geometry,
-    dataSet.littleEndian,
-    0,
-  );
+  const start = index * size;
+  const frame = bytes.subarray(start, start + size);
+  const inOrder = wordSwapped ? swapped(bytes, start, size) : frame;
+  return readSamples(inOrder, geometry, dataSet.littleEndian, 0);
 }
 
 /** 8-bit samples in big-endian 16-bit words: each pair the other way round. */
-function swapped(bytes: Uint8Array): Uint8Array {
-  const out = bytes.slice();
-  for (let i = 0; i + 1 < out.length; i += 2) [out[i], out[i + 1]] = [out[i + 1]!, out[i]!];
+function swapped(bytes: Uint8Array, start: number, size: number): Uint8Array {
+  const out = new Uint8Array(size);
+  for (let i = 0; i < size; i++) {
+    const pair = (start + i) ^ 1; // the last byte of an odd number has no other
+    out[i] = bytes[pair < bytes.length ? pair : start + i]!;
+  }
   return out;
 }
 
@@ -197,12 +207,19 @@ function readSamples(
     return signed ? (word << shift) >> shift : (word << shift) >>> shift;
   };
   return Array.from({ length: samples }, (_, sample) => {
-    const plane = new Float64Array(pixels);
+    const plane = emptyPlane(pixels, width, signed, float);
     const step = planar ? 1 : samples;
     const first = planar ? sample * pixels : sample;
     for (let i = 0; i < pixels; i++) plane[i] = read(offset + (first + i * step) * width);
     return plane;
   });
+}
+
+function emptyPlane(length: number, width: number, signed: boolean, float: boolean): SampleArray {
+  if (float) return width === 4 ? new Float32Array(length) : new Float64Array(length);
+  if (width === 1) return signed ? new Int8Array(length) : new Uint8Array(length);
+  if (width === 2) return signed ? new Int16Array(length) : new Uint16Array(length);
+  return signed ? new Int32Array(length) : new Uint32Array(length);
 }
 
 /** YBR_FULL_422, uncompressed: two pixels share their colour. */
@@ -212,7 +229,7 @@ function subsampled(bytes: Uint8Array, geometry: Geometry, index: number): Sampl
   const size = 2 * pixels;
   if (bitsAllocated !== 8 || bytes.length < size * (index + 1)) throw inputError("cut-short");
   const frame = bytes.subarray(index * size, (index + 1) * size);
-  const planes = [0, 1, 2].map(() => new Float64Array(pixels));
+  const planes = [0, 1, 2].map(() => new Uint8Array(pixels));
   for (let i = 0; i < pixels; i++) {
     const group = 4 * (i >> 1);
     planes[0]![i] = frame[group + (i & 1)]!;
@@ -236,10 +253,13 @@ function toRgb(samples: Samples, geometry: Geometry): Samples {
     return samples;
   }
   const rounded = (value: number): number => Math.min(Math.max(Math.floor(value + 0.5), 0), 255);
-  const red = luma!.map((y, i) => rounded(y + CR_RED * (cr[i]! - 128)));
-  const green = luma!.map((y, i) =>
-    rounded(y + BLUE_GREEN * (cb[i]! - 128) + RED_GREEN * (cr[i]! - 128)),
-  );
-  const blue = luma!.map((y, i) => rounded(y + CB_BLUE * (cb[i]! - 128)));
-  return [red, green, blue];
+  const [red, green, blue] = [0, 1, 2].map(() => new Uint8Array(cb.length));
+  for (let i = 0; i < cb.length; i++) {
+    const y = luma![i]!;
+    const [b, r] = [cb[i]! - 128, cr[i]! - 128];
+    red![i] = rounded(y + CR_RED * r);
+    green![i] = rounded(y + BLUE_GREEN * b + RED_GREEN * r);
+    blue![i] = rounded(y + CB_BLUE * b);
+  }
+  return [red!, green!, blue!];
 }
