@@ -263,7 +263,7 @@ export const texts = {
     "input/unknown-format": "This is not a file that the portal reads. Give a DICOM, PNG or JPEG image, or a CSV or JSON table.",
     "input/format-elsewhere": "TIFF, NIfTI and compressed archives are read by the Python client only. Give DICOM, PNG or JPEG here.",
     "input/no-pixels": "The image has no pixels ({rows} × {columns}). The file is damaged; export it again.",
-    "input/too-many-pixels": "The image has {rows} × {columns} pixels, more than this page reads. Reduce it first, or use the Python client.",
+    "input/too-many-pixels": "The image has {rows} × {columns} pixels, more than the limit of this page. Reduce it first, or use the Python client.",
     "input/cut-short": "The file is cut short. Copy or export it again.",
     "input/damaged-image": "The image is damaged and cannot be decoded. Export it again.",
     "input/expands-too-far": "The file expands beyond the limit. It is damaged, or not an image.",
