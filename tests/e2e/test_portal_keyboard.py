@@ -45,6 +45,8 @@ def test_portal_by_keyboard_alone(open_tab: Any, tmp_path: Path) -> None:
     records.write_text("\n".join(HELD_OUT.read_text().splitlines()[:3]) + "\n")
     tab: PortalTab = open_tab()
     keyboard = tab.page.keyboard
+    # choosers are caught from now on: the first wait for one begins too late for a slow browser
+    tab.page.on("filechooser", lambda _: None)
     tab.page.goto(tab.url)
     tab.page.wait_for_selector("form")
     assert in_sight(tab, "Research use, not a medical device")
