@@ -5,6 +5,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { watchIdle } from "../src/client/idle.ts";
 import { isPositive, kindOfRun, leading, type Finding } from "../src/core/model/finding.ts";
 import { modelList } from "../src/core/service/answers.ts";
+import { Api } from "../src/core/service/api.ts";
 import { Exchange, refusal } from "../src/core/service/exchange.ts";
 import { sentence, texts } from "../src/texts.ts";
 
@@ -35,6 +36,82 @@ test("a compressed answer is read only as far as it may go", async () => {
   vi.stubGlobal("fetch", async () => new Response(bomb, { headers }));
   const asked = new Exchange("", "sl_0123456789abcdef").json("GET", "/v1/models");
   await expect(asked).rejects.toMatchObject({ code: "answer-too-long" });
+});
+
+const TOKEN = "sl_0123456789abcdef";
+
+/** A connection that is taken, and on which nothing comes but `first`; it ends as the signal says. */
+function silent(first?: string): (url: string, init: RequestInit) => Promise<Response> {
+  return (_, { signal }) => {
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        if (first !== undefined) controller.enqueue(new TextEncoder().encode(first));
+        signal!.addEventListener("abort", () => controller.error(signal!.reason));
+      },
+    });
+    if (first !== undefined) return Promise.resolve(new Response(body));
+    return new Promise((_resolve, reject) => {
+      signal!.addEventListener("abort", () => reject(signal!.reason));
+    });
+  };
+}
+
+test.each([
+  ["no answer", undefined],
+  ["half an answer", '{"models": ['],
+])("a service that says nothing more after %s is unreachable", async (_, first) => {
+  vi.useFakeTimers();
+  const fetched = vi.fn(silent(first));
+  vi.stubGlobal("fetch", fetched);
+  const asked = new Api("", TOKEN).models();
+  const refused = expect(asked).rejects.toMatchObject({ code: "unreachable" });
+  await vi.advanceTimersByTimeAsync(31_000);
+  await refused;
+  expect(fetched).toHaveBeenCalledTimes(1);
+});
+
+const JOB = { id: "j1", code: null, progress: 0, timings_ms: { queued: null, evaluate: null } };
+const job = (status: string): string => JSON.stringify({ ...JOB, status });
+
+test("a stream of events that falls silent is left, and the service asked", async () => {
+  vi.useFakeTimers();
+  const event = `event: progress\ndata: ${job("running")}\n\n`;
+  vi.stubGlobal("fetch", (url: string, init: RequestInit) =>
+    url.endsWith("/events") ? silent(event)(url, init) : Promise.resolve(new Response(job("done"))),
+  );
+  const onSilence = vi.fn();
+  const waiting = new Api("", TOKEN).wait("j1", { onSilence });
+  await vi.advanceTimersByTimeAsync(31_000);
+  expect((await waiting).status).toBe("done");
+  expect(onSilence).toHaveBeenCalledTimes(1);
+});
+
+test("a restart is awaited however long the evaluation took before it", async () => {
+  vi.useFakeTimers();
+  let up = true;
+  vi.stubGlobal("fetch", async (url: string, { signal }: RequestInit) => {
+    if (!up) throw new TypeError("refused");
+    if (!url.endsWith("/events")) return new Response(job("done"));
+    let timer: ReturnType<typeof setInterval>;
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        timer = setInterval(() => {
+          if (up) return controller.enqueue(new TextEncoder().encode(": keep-alive\n\n"));
+          clearInterval(timer);
+          controller.error(new TypeError("gone"));
+        }, 10_000);
+        signal!.addEventListener("abort", () => clearInterval(timer));
+      },
+    });
+    return new Response(body);
+  });
+  const waiting = new Api("", TOKEN).wait("j1");
+  await vi.advanceTimersByTimeAsync(600_000);
+  up = false;
+  await vi.advanceTimersByTimeAsync(30_000);
+  up = true;
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect((await waiting).status).toBe("done");
 });
 
 test("models that are not served on ciphertext are set apart", () => {

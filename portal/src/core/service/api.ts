@@ -5,10 +5,13 @@ import { PortalError, serviceError } from "../errors.ts";
 import * as answers from "./answers.ts";
 import { type Job, type KeysetState, type ModelInfo, type ServiceInfo } from "./answers.ts";
 import { readEvents } from "./event_stream.ts";
-import { Exchange, hasDigest, refusal } from "./exchange.ts";
+import { Exchange, hasDigest, readBounded, refusal } from "./exchange.ts";
+import { SILENCE_MS, Watchdog } from "./watchdog.ts";
 
 // A service that starts compiles its models first.
 const RESTART_MS = 60_000;
+// of a refusal to send events
+const MAX_REFUSAL_BYTES = 2 ** 16;
 const POLL_FIRST_MS = 50;
 const POLL_LONGEST_MS = 2000;
 
@@ -123,13 +126,14 @@ export class Api {
   async wait(id: string, options: WaitOptions = {}): Promise<Job> {
     let pause = POLL_FIRST_MS;
     let heard = performance.now();
+    const onHeard = (): void => void (heard = performance.now());
     for (;;) {
       options.signal?.throwIfAborted();
       let job: Job | null = null;
       try {
-        if (this.#eventsWork) job = await this.#follow(id, options);
+        if (this.#eventsWork) job = await this.#follow(id, options, onHeard);
         job ??= await this.job(id);
-        heard = performance.now();
+        onHeard();
       } catch (error) {
         const gone =
           error instanceof PortalError && ["unreachable", "shutting-down"].includes(error.code);
@@ -148,24 +152,24 @@ export class Api {
   }
 
   /** Follows the events to the end; null if they broke off. */
-  async #follow(id: string, options: WaitOptions): Promise<Job | null> {
-    let response: Response;
+  async #follow(id: string, options: WaitOptions, onHeard: () => void): Promise<Job | null> {
     const path = `/v1/inferences/${segment(id)}/events`;
+    const watch = new Watchdog(SILENCE_MS, options.signal);
     try {
-      response = await this.#exchange.open("GET", path, undefined, options.signal);
-    } catch {
-      options.signal?.throwIfAborted();
-      return null; // asking will tell
-    }
-    if (!response.ok || response.body === null) {
-      const error = refusal(response.status, new Uint8Array(await response.arrayBuffer()));
-      if (error.code === "unauthorized" || error.code === "unknown-inference") throw error;
-      // a proxy that holds events back, or too many streams: polling works as well
-      if (response.status < 500 && response.status !== 429) this.#eventsWork = false;
-      return null;
-    }
-    try {
-      for await (const event of readEvents(response.body)) {
+      const response = await this.#exchange.open("GET", path, watch);
+      if (!response.ok || response.body === null) {
+        const said = await readBounded(response, MAX_REFUSAL_BYTES, watch);
+        const error = refusal(response.status, said);
+        if (error.code === "unauthorized" || error.code === "unknown-inference") throw error;
+        // too many streams, or a proxy that knows none: polling works as well
+        if (response.status < 500 && response.status !== 429) this.#eventsWork = false;
+        return null;
+      }
+      const onBytes = (): void => {
+        watch.alive();
+        onHeard();
+      };
+      for await (const event of readEvents(response.body, onBytes)) {
         const job = await this.#jobOf(JSON.parse(event.data), id);
         if (job.status !== "queued" && job.status !== "running") return job;
         options.onProgress?.(job);
@@ -173,6 +177,12 @@ export class Api {
     } catch (error) {
       options.signal?.throwIfAborted();
       if (error instanceof PortalError) throw error;
+    } finally {
+      watch.stop();
+    }
+    if (watch.isSilent) {
+      this.#eventsWork = false; // a proxy may hold events back: asking will tell
+      options.onSilence?.();
     }
     return null;
   }

@@ -9,8 +9,10 @@ export interface ServerEvent {
   data: string;
 }
 
+/** @param onBytes Called for every part that arrives: a service sends comments while nothing happens. */
 export async function* readEvents(
   body: ReadableStream<Uint8Array>,
+  onBytes: () => void,
 ): AsyncGenerator<ServerEvent, void, void> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const reader = body.getReader();
@@ -19,6 +21,7 @@ export async function* readEvents(
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
+      onBytes();
       buffer += decoder.decode(value, { stream: true }).replaceAll("\r\n", "\n");
       const blocks = buffer.split("\n\n");
       buffer = blocks.pop()!;

@@ -4,6 +4,7 @@
 
 import { concat, sha256, toBase64, toHex, type Bytes } from "../bytes.ts";
 import { PortalError, serviceError } from "../errors.ts";
+import { SILENCE_MS, UPLOAD_SILENCE_MS, Watchdog } from "./watchdog.ts";
 
 const MAX_JSON_BYTES = 4 * 2 ** 20;
 const ATTEMPTS = 5;
@@ -61,7 +62,8 @@ export class Exchange {
   }
 
   /**
-   * Sends a request and reads its answer, at most `maxBytes` long.
+   * Sends a request and reads its answer, at most `maxBytes` long. A failed connection is tried again;
+   * one that stays silent is not, as the person has waited long enough.
    * @param once Whether a lost answer must not be asked for again.
    */
   async bytes(
@@ -74,52 +76,57 @@ export class Exchange {
     let pause = FIRST_PAUSE_MS;
     for (let attempt = 1; ; attempt++) {
       const last = attempt === ATTEMPTS;
+      const watch = new Watchdog(content === undefined ? SILENCE_MS : UPLOAD_SILENCE_MS);
       try {
-        const response = await this.open(method, path, content);
-        if (!COME_AGAIN.includes(response.status) || last) {
-          return await readAnswer(response, maxBytes);
+        const response = await this.open(method, path, watch, content);
+        const asked = COME_AGAIN.includes(response.status) ? retryAfterMs(response) : null;
+        if (last || asked === null || asked > LONGEST_PAUSE_MS) {
+          return await readAnswer(response, maxBytes, watch);
         }
-        const asked = retryAfterMs(response);
-        if (asked === null || asked > LONGEST_PAUSE_MS) return await readAnswer(response, maxBytes);
         await response.body?.cancel();
         pause = Math.max(pause, asked);
       } catch (error) {
+        if (watch.isSilent) throw serviceError("unreachable");
         // fetch tells every failure of the network by a TypeError
         if (!(error instanceof TypeError)) throw error;
         if (last || once) throw serviceError("unreachable");
+      } finally {
+        watch.stop();
       }
       await new Promise((resolve) => setTimeout(resolve, Math.min(pause, LONGEST_PAUSE_MS)));
       pause *= 2;
     }
   }
 
-  /** An answer that is not read yet. */
+  /** An answer that is not read yet; `watch` goes on watching its body. */
   async open(
     method: string,
     path: string,
+    watch: Watchdog,
     content?: Content,
-    signal?: AbortSignal,
   ): Promise<Response> {
     const headers: Record<string, string> = { Authorization: `Bearer ${this.#token}` };
     if (content !== undefined) {
       headers["Content-Type"] = content.type;
       if (content.type === "application/octet-stream") {
         headers["Content-Digest"] = `sha-256=:${toBase64(await sha256(content.body))}:`;
-      }
-      if (content.onProgress !== undefined && "XMLHttpRequest" in globalThis) {
-        return uploaded(method, this.url + path, headers, content.body, content.onProgress);
+        if ("XMLHttpRequest" in globalThis) {
+          return uploaded(method, this.url + path, headers, content, watch);
+        }
       }
     }
-    return fetch(this.url + path, {
+    const response = await fetch(this.url + path, {
       method,
       headers,
       ...(content === undefined ? {} : { body: content.body }),
-      ...(signal === undefined ? {} : { signal }),
+      signal: watch.signal,
       cache: "no-store",
       credentials: "omit",
       redirect: "error", // the token goes to this service only
       referrerPolicy: "no-referrer",
     });
+    watch.alive();
+    return response;
   }
 }
 
@@ -128,16 +135,24 @@ function uploaded(
   method: string,
   url: string,
   headers: Record<string, string>,
-  body: Bytes,
-  onProgress: (part: number) => void,
+  { body, onProgress }: Content,
+  watch: Watchdog,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open(method, url);
     request.responseType = "arraybuffer";
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-    request.upload.onprogress = (event) => onProgress(event.loaded / body.length);
+    watch.signal.addEventListener("abort", () => {
+      reject(watch.signal.reason);
+      request.abort();
+    });
+    request.upload.onprogress = (event) => {
+      watch.alive();
+      onProgress?.(event.loaded / body.length);
+    };
     request.onprogress = (event) => {
+      watch.alive();
       if (event.loaded <= MAX_JSON_BYTES) return;
       reject(serviceError("answer-too-long"));
       request.abort();
@@ -159,27 +174,26 @@ function uploaded(
 async function readAnswer(
   response: Response,
   maxBytes: number,
+  watch: Watchdog,
 ): Promise<{ bytes: Bytes; headers: Headers }> {
-  const limit = response.ok ? maxBytes : MAX_JSON_BYTES;
-  // no browser reads on behind an announced length, so what fits may be taken at once
-  const announced = response.headers.get("Content-Length");
-  // of a compressed answer it is the compressed length
-  const packed = response.headers.get("Content-Encoding") !== null;
-  const fits = announced !== null && !packed && Number(announced) <= limit;
-  const bytes = fits
-    ? new Uint8Array(await response.arrayBuffer())
-    : await readBounded(response, limit);
+  const bytes = await readBounded(response, response.ok ? maxBytes : MAX_JSON_BYTES, watch);
   if (!response.ok) throw refusal(response.status, bytes);
   return { bytes, headers: response.headers };
 }
 
-async function readBounded(response: Response, limit: number): Promise<Bytes> {
+/** The body, read only as far as it may go; an announced length may be that of a compressed body. */
+export async function readBounded(
+  response: Response,
+  limit: number,
+  watch: Watchdog,
+): Promise<Bytes> {
   const parts: Uint8Array[] = [];
   let size = 0;
   const reader = response.body?.getReader();
   while (reader !== undefined) {
     const { done, value } = await reader.read();
     if (done) break;
+    watch.alive();
     size += value.length;
     if (size > limit) {
       await reader.cancel();
