@@ -17,6 +17,7 @@ export const texts = {
 
   start: {
     checking: "Starting …",
+    reload: "Try again",
     unsupportedTitle: "This browser is too old for the portal",
     unsupported:
       "Encryption needs WebAssembly exceptions (exnref). Use Chrome or Edge 137, Firefox 131 or Safari 18.4, or a later version.",
@@ -88,6 +89,9 @@ export const texts = {
     records: "records",
     drop: "Drop to add to the worklist",
     reading: "Reading {count} …",
+    damaged: "Studies that are damaged and cannot be read any more: {count}. The others, and your keys, are not touched.",
+    removeDamaged: "Delete what is damaged",
+    removeDamagedConfirm: "Delete the damaged studies from this browser for good?",
   },
 
   form: {
@@ -147,6 +151,8 @@ export const texts = {
     again: "Analyse again",
     analyseAll: "Analyse all {count} new",
     retry: "Try again",
+    stop: "Stop",
+    waitsForService: "This analysis waits until the service answers.",
     phase: {
       waiting: "Waiting for its turn",
       keys: "Making and uploading keys",
@@ -366,7 +372,7 @@ export const texts = {
     "service/access-denied": "The service's rules do not allow this.",
     "service/job-failed": "The service could not evaluate the request ({code}). Try again, or tell its operator.",
     "service/job-storage-full": "The service's disk was full, so it could not keep the result. Tell its operator, and try again.",
-    "service/job-cancelled": "The analysis was cancelled.",
+    "service/job-cancelled": "The analysis was stopped. Try again encrypts the input anew.",
 
     "browser/disk-full": "The disk, or the room that the browser gives this page, is full. Delete studies from the worklist, or free some space.",
     "browser/storage-failed": "The browser refuses to store data. Private windows and strict settings do that.",

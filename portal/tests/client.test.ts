@@ -149,7 +149,7 @@ test("an unused page is locked, one that works is not", () => {
   vi.stubGlobal("removeEventListener", (name: string) => touched.delete(name));
   const onIdle = vi.fn();
   let busy = true;
-  const end = watchIdle(() => busy, onIdle, 60_000, 1000);
+  const end = watchIdle(() => busy, onIdle, 60_000, 240_000, 1000);
   vi.advanceTimersByTime(120_000);
   expect(onIdle).not.toHaveBeenCalled();
   busy = false;
@@ -158,6 +158,13 @@ test("an unused page is locked, one that works is not", () => {
   vi.advanceTimersByTime(50_000);
   expect(onIdle).not.toHaveBeenCalled();
   vi.advanceTimersByTime(12_000);
+  expect(onIdle).toHaveBeenCalled();
+  onIdle.mockClear();
+  busy = true; // but not for ever: a service may never end a job
+  touched.get("keydown")!();
+  vi.advanceTimersByTime(239_000);
+  expect(onIdle).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(3000);
   expect(onIdle).toHaveBeenCalled();
   end();
   expect(touched.size).toBe(0);

@@ -1,12 +1,13 @@
 // Analyses of the worklist's studies, one after another; what was interrupted goes on.
 
-import { PortalError, inputError } from "../core/errors.ts";
+import { PortalError, inputError, serviceError } from "../core/errors.ts";
 import { log2Qp } from "../core/ckks/parameters.ts";
+import { type Finding } from "../core/model/finding.ts";
 import { kindOf } from "../core/model/outputs.ts";
 import { checkInput } from "../core/model/signature.ts";
 import { type ModelInfo } from "../core/service/answers.ts";
-import { type Session, type Ticket } from "./session.ts";
-import { isOpen, type Phase, type Worklist } from "./studies.ts";
+import { type Receipt, type Session, type Ticket } from "./session.ts";
+import { isOpen, type Phase, type Run, type Worklist } from "./studies.ts";
 
 /** What makes a ticket worthless: a second try must make a new request. */
 const TICKET_GONE = new Set([
@@ -20,16 +21,37 @@ const TICKET_GONE = new Set([
 ]);
 /** Refusals after which the keys are looked at once more and the request is made again. */
 const KEYS_GONE = new Set(["keys-missing", "unknown-keyset"]);
+/** Ciphertexts of a table that the service holds at once; it takes 64 unfinished ones of a client. */
+const MAX_UNANSWERED = 8;
+
+/** What a run has so far; findings are in memory only until all are there. */
+interface Answers {
+  findings: Finding[];
+  receipts: Receipt[];
+  timingsMs: Record<string, number>;
+}
 
 export class Analyses {
   readonly #session: Session;
   readonly #worklist: Worklist;
   #queue: string[] = [];
-  #running = false;
+  #current: string | null = null;
+  /** Ends the current analysis. */
+  #stop = new AbortController();
 
   constructor(session: Session, worklist: Worklist) {
     this.#session = session;
     this.#worklist = worklist;
+  }
+
+  /** Whether anything is being done; an open run of the worklist may be waiting for a connection. */
+  get isWorking(): boolean {
+    return this.#current !== null;
+  }
+
+  /** Whether a study is being analysed, or about to be. */
+  isQueued(studyId: string): boolean {
+    return this.#queue.includes(studyId) || (this.#current === studyId && !this.#stop.signal.aborted);
   }
 
   /** Queues an analysis of a study. */
@@ -63,14 +85,16 @@ export class Analyses {
 
   /** Takes up a failed analysis where it stopped: an accepted request is not sent again. */
   async retry(studyId: string): Promise<void> {
-    const code = this.#worklist.find(studyId)?.run?.error?.code ?? "";
-    const again = TICKET_GONE.has(code) ? { tickets: [], batches: null, timingsMs: {} } : {};
+    const run = this.#worklist.find(studyId)?.run;
+    const isGone = TICKET_GONE.has(run?.error?.code ?? "");
+    const again = isGone ? { tickets: [], batches: null, timingsMs: {} } : {};
     await this.#worklist.updateRun(studyId, {
       phase: "waiting",
       error: null,
       progress: 0,
       ...again,
     });
+    if (isGone) this.#forget(run?.tickets ?? []);
     this.#enqueue(studyId);
   }
 
@@ -81,119 +105,152 @@ export class Analyses {
     }
   }
 
-  async remove(studyId: string): Promise<void> {
-    const run = this.#worklist.find(studyId)?.run;
+  /** Stops an analysis, here and at the service. */
+  async stop(studyId: string): Promise<void> {
+    const run = this.#worklist.find(studyId)?.run ?? null;
+    if (run === null || !isOpen(run)) return;
+    const stopped = serviceError("job-cancelled");
+    if (this.#current === studyId) this.#stop.abort(stopped);
     this.#queue = this.#queue.filter((id) => id !== studyId);
+    await this.#worklist.fail(studyId, stopped);
+    this.#forget(run.tickets);
+  }
+
+  async remove(studyId: string): Promise<void> {
+    await this.stop(studyId);
     await this.#worklist.remove(studyId);
-    if (run !== null && run !== undefined && isOpen(run)) {
-      for (const ticket of run.tickets) {
-        await this.#session.forget(ticket).catch(() => undefined);
-      }
-    }
+  }
+
+  /** Without waiting: what the service does not forget now expires there. */
+  #forget(tickets: readonly Ticket[]): void {
+    for (const ticket of tickets) void this.#session.forget(ticket).catch(() => undefined);
   }
 
   #enqueue(studyId: string): void {
-    if (!this.#queue.includes(studyId)) this.#queue.push(studyId);
-    if (!this.#running) void this.#work();
+    if (!this.isQueued(studyId)) this.#queue.push(studyId);
+    if (!this.isWorking) void this.#work();
   }
 
   async #work(): Promise<void> {
-    this.#running = true;
-    try {
-      for (let id = this.#queue[0]; id !== undefined; id = this.#queue[0]) {
-        try {
-          await this.#analyse(id);
-        } catch (error) {
-          await this.#worklist.fail(id, error).catch(() => undefined);
-        }
-        this.#queue = this.#queue.filter((other) => other !== id);
+    for (let id = this.#queue.shift(); id !== undefined; id = this.#queue.shift()) {
+      this.#current = id;
+      this.#stop = new AbortController();
+      const { signal } = this.#stop;
+      try {
+        await this.#analyse(id, signal);
+      } catch (error) {
+        // a run that was stopped says so already, and may have been begun again
+        if (!signal.aborted) await this.#worklist.fail(id, error).catch(() => undefined);
       }
-    } finally {
-      this.#running = false;
     }
+    this.#current = null;
   }
 
-  async #analyse(id: string): Promise<void> {
+  async #analyse(id: string, stop: AbortSignal): Promise<void> {
     const run = this.#worklist.find(id)?.run;
     if (run === null || run === undefined) return;
     if (!this.#session.isConnected) await this.#session.connect();
     const begin = performance.now();
     const model = this.#session.model(run.model);
-    let tickets = run.tickets;
+    const answers: Answers = { findings: [], receipts: [], timingsMs: {} };
+    let { tickets } = run;
+    let answered = 0;
     // a part of the records must never pass for all of them
     if (tickets.length !== (run.batches ?? null)) {
       const inputs = await this.#inputs(id, model);
-      tickets = await this.#submitRest(id, model, inputs, tickets);
-    }
-    const timings: Record<string, number> = { ...this.#worklist.find(id)?.run?.timingsMs };
-    const findings = [];
-    const receipts = [];
-    for (const ticket of tickets) {
-      const answer = await this.#session.answer(ticket, {
-        onJob: (job) => {
-          const phase = job.status === "queued" ? "queued" : "evaluating";
-          void this.#show(id, phase, job.progress);
-        },
-        onSilence: () => void this.#show(id, "silent", 0),
-      });
-      findings.push(...answer.findings);
-      receipts.push(answer.receipt);
-      for (const [phase, ms] of Object.entries(answer.timingsMs)) {
-        timings[phase] = (timings[phase] ?? 0) + ms;
+      const batches = Math.ceil(inputs.length / model.signature.records);
+      await this.#worklist.updateRun(id, { batches });
+      await this.#ensureKeys(id, model, stop);
+      while (tickets.length < batches) {
+        if (tickets.length - answered >= MAX_UNANSWERED) {
+          await this.#answer(id, tickets[answered++]!, answers, stop);
+          continue;
+        }
+        try {
+          tickets = await this.#submit(id, model, inputs, tickets, stop);
+        } catch (error) {
+          // other programs with this token have jobs too: make room, and try again
+          const isFull = error instanceof PortalError && error.code === "quota-jobs";
+          if (!isFull || answered === tickets.length) throw error;
+          await this.#answer(id, tickets[answered++]!, answers, stop);
+        }
       }
     }
-    timings.total = performance.now() - begin;
+    while (answered < tickets.length) await this.#answer(id, tickets[answered++]!, answers, stop);
+    stop.throwIfAborted();
+    const timingsMs = { ...this.#worklist.find(id)?.run?.timingsMs, ...answers.timingsMs };
+    timingsMs.total = performance.now() - begin;
     await this.#worklist.updateRun(id, {
       phase: "done",
       progress: 1,
       count: null,
-      findings,
-      receipts,
-      timingsMs: timings,
+      findings: answers.findings,
+      receipts: answers.receipts,
+      timingsMs,
       requestBytes: tickets.reduce((sum, ticket) => sum + ticket.requestBytes, 0),
     });
     // only what is kept here may be forgotten there; nothing that is decrypted decides this
-    for (const ticket of tickets) void this.#session.forget(ticket).catch(() => undefined);
+    this.#forget(tickets);
   }
 
-  /** Hands in what has not been handed in, and keeps each ticket at once. */
-  async #submitRest(
+  /** Waits for one answer and adds it to those before. */
+  async #answer(id: string, ticket: Ticket, answers: Answers, stop: AbortSignal): Promise<void> {
+    const answer = await this.#session.answer(ticket, {
+      onJob: (job) => {
+        const phase = job.status === "queued" ? "queued" : "evaluating";
+        void this.#show(id, stop, phase, job.progress);
+      },
+      onSilence: () => void this.#show(id, stop, "silent", 0),
+      signal: stop,
+    });
+    answers.findings.push(...answer.findings);
+    answers.receipts.push(answer.receipt);
+    for (const [phase, ms] of Object.entries(answer.timingsMs)) {
+      answers.timingsMs[phase] = (answers.timingsMs[phase] ?? 0) + ms;
+    }
+  }
+
+  /** Hands in the next ciphertext, and keeps its ticket at once. */
+  async #submit(
     id: string,
     model: ModelInfo,
-    inputs: Float64Array[],
-    before: readonly Ticket[],
+    inputs: readonly Float64Array[],
+    tickets: readonly Ticket[],
+    stop: AbortSignal,
   ): Promise<Ticket[]> {
-    const tickets = [...before];
     const { records } = model.signature;
-    const batches = Math.ceil(inputs.length / records);
-    await this.#worklist.updateRun(id, { batches });
-    if (tickets.length < batches) await this.#ensureKeys(id, model);
-    for (let first = tickets.length * records; first < inputs.length; first += records) {
-      const batch = inputs.slice(first, first + records);
-      for (let attempt = 1; ; attempt++) {
-        await this.#show(id, "encrypting", 0);
-        try {
-          const onUpload = (part: number): void => void this.#show(id, "uploading", part);
-          tickets.push(await this.#session.submit(model, batch, onUpload));
-          break;
-        } catch (error) {
-          const gone = error instanceof PortalError && KEYS_GONE.has(error.code);
-          if (!gone || attempt === 2) throw error;
-          await this.#ensureKeys(id, model);
-        }
-      }
-      await this.#worklist.updateRun(id, { tickets: [...tickets], phase: "queued", progress: 0 });
+    const batch = inputs.slice(tickets.length * records, (tickets.length + 1) * records);
+    const onUpload = (part: number): void => void this.#show(id, stop, "uploading", part);
+    const submit = async (): Promise<Ticket> => {
+      stop.throwIfAborted();
+      await this.#show(id, stop, "encrypting", 0);
+      return this.#session.submit(model, batch, onUpload);
+    };
+    let ticket: Ticket;
+    try {
+      ticket = await submit();
+    } catch (error) {
+      if (!(error instanceof PortalError && KEYS_GONE.has(error.code))) throw error;
+      await this.#ensureKeys(id, model, stop);
+      ticket = await submit();
     }
-    return tickets;
+    if (stop.aborted) {
+      this.#forget([ticket]);
+      throw stop.reason;
+    }
+    const all = [...tickets, ticket];
+    await this.#worklist.updateRun(id, { tickets: all, phase: "queued", progress: 0 });
+    return all;
   }
 
-  async #ensureKeys(id: string, model: ModelInfo): Promise<void> {
+  async #ensureKeys(id: string, model: ModelInfo, stop: AbortSignal): Promise<void> {
     const begin = performance.now();
     let made = false;
     await this.#session.ensureKeys(model, ({ done, total }) => {
+      stop.throwIfAborted();
       if (done === total && !made) return;
       made = true;
-      void this.#show(id, "keys", done / total, { done, total });
+      void this.#show(id, stop, "keys", done / total, { done, total });
     });
     if (made) {
       const timingsMs = { ...this.#worklist.find(id)?.run?.timingsMs, keys: performance.now() - begin };
@@ -226,10 +283,12 @@ export class Analyses {
 
   async #show(
     id: string,
+    stop: AbortSignal,
     phase: Phase,
     progress: number,
-    count: { done: number; total: number } | null = null,
+    count: Run["count"] = null,
   ): Promise<void> {
-    await this.#worklist.updateRun(id, { phase, progress, count }, false);
+    // what has been stopped says so, whatever still comes in
+    if (!stop.aborted) await this.#worklist.updateRun(id, { phase, progress, count }, false);
   }
 }

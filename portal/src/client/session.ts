@@ -54,6 +54,7 @@ export interface Receipt extends Statement {
 export interface AnswerHooks {
   onJob?: (job: Job) => void;
   onSilence?: () => void;
+  signal?: AbortSignal;
 }
 
 export interface Answer {
@@ -301,6 +302,7 @@ export class Session {
     const job = await this.#service.wait(ticket.job, {
       ...(hooks.onJob === undefined ? {} : { onProgress: hooks.onJob }),
       ...(hooks.onSilence === undefined ? {} : { onSilence: hooks.onSilence }),
+      ...(hooks.signal === undefined ? {} : { signal: hooks.signal }),
     });
     const waited = performance.now();
     const length = ciphertextLength(parameters, 0, false);

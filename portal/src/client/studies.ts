@@ -71,6 +71,7 @@ export class Worklist {
   readonly #vault: Vault;
   readonly #listeners = new Set<Listener>();
   #studies: Study[] = [];
+  #damaged: string[] = [];
   #keepingFrame: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(vault: Vault) {
@@ -80,8 +81,13 @@ export class Worklist {
   static async load(vault: Vault): Promise<Worklist> {
     const list = new Worklist(vault);
     const ids = await vault.keys("study/");
-    const studies = await Promise.all(ids.map((id) => vault.getJson<Study>(id)));
-    list.#studies = studies
+    const read = await Promise.allSettled(ids.map((id) => vault.getJson<Study>(id)));
+    // one damaged item must not take the others with it
+    list.#damaged = ids
+      .filter((_, i) => read[i]!.status === "rejected")
+      .map((id) => id.slice("study/".length));
+    list.#studies = read
+      .map((one) => (one.status === "fulfilled" ? one.value : null))
       .filter((study) => study !== null)
       .sort((left, right) => right.addedAt.localeCompare(left.addedAt));
     return list;
@@ -89,6 +95,15 @@ export class Worklist {
 
   get studies(): readonly Study[] {
     return this.#studies;
+  }
+
+  /** Ids of the studies that cannot be read any more. */
+  get damaged(): readonly string[] {
+    return this.#damaged;
+  }
+
+  async removeDamaged(): Promise<void> {
+    for (const id of [...this.#damaged]) await this.remove(id);
   }
 
   find(id: string): Study | undefined {
@@ -150,6 +165,7 @@ export class Worklist {
     await this.#vault.delete(`study/${id}`);
     await this.#vault.delete(`file/${id}`);
     this.#studies = this.#studies.filter((study) => study.id !== id);
+    this.#damaged = this.#damaged.filter((one) => one !== id);
     this.#tell();
   }
 

@@ -26,6 +26,7 @@ export function AnalysisPanel(props: {
   shown: RefObject<ShownImage>;
   onError: (error: unknown) => void;
   onStarted: () => void;
+  onConnect: () => void;
 }) {
   const { study, session, analyses } = props;
   const [wanted, setWanted] = useState<string | null>(null);
@@ -97,6 +98,9 @@ export function AnalysisPanel(props: {
           ) : (
             <Progress
               run={run}
+              isWaiting={busy && !props.connected && !analyses.isQueued(study.id)}
+              onConnect={props.onConnect}
+              onStop={() => void analyses.stop(study.id).catch(props.onError)}
               onRetry={() => void analyses.retry(study.id).catch(props.onError)}
             />
           )
@@ -142,15 +146,38 @@ function spoken(run: Run): string {
 
 const STAGES = ["keys", "encrypting", "uploading", "queued", "evaluating"] as const;
 
-function Progress({ run, onRetry }: { run: Run; onRetry: () => void }) {
+function Progress(props: {
+  run: Run;
+  /** Whether nothing goes on before the service is connected again. */
+  isWaiting: boolean;
+  onConnect: () => void;
+  onStop: () => void;
+  onRetry: () => void;
+}) {
+  const { run } = props;
   if (run.phase === "failed") {
     return (
       <div class="problem" role="alert">
         <h2>{texts.errorTitle}</h2>
         <p>{run.error === null ? "" : sentence(run.error)}</p>
-        <button type="button" class="primary" onClick={onRetry}>
+        <button type="button" class="primary" onClick={props.onRetry}>
           {texts.run.retry}
         </button>
+      </div>
+    );
+  }
+  if (props.isWaiting) {
+    return (
+      <div class="progress">
+        <p class="phase">{texts.run.waitsForService}</p>
+        <div class="row">
+          <button type="button" class="primary" onClick={props.onConnect}>
+            {texts.run.retry}
+          </button>
+          <button type="button" onClick={props.onStop}>
+            {texts.run.stop}
+          </button>
+        </div>
       </div>
     );
   }
@@ -167,6 +194,9 @@ function Progress({ run, onRetry }: { run: Run; onRetry: () => void }) {
           </li>
         ))}
       </ol>
+      <button type="button" onClick={props.onStop}>
+        {texts.run.stop}
+      </button>
     </div>
   );
 }

@@ -9,7 +9,7 @@ import { Worklist } from "../client/studies.ts";
 import { Vault } from "../client/vault.ts";
 import { toMessage, type ErrorMessage } from "../core/errors.ts";
 import { sentence, texts } from "../texts.ts";
-import { Gate, Stop } from "./gate.tsx";
+import { DestroyAll, Gate, Stop } from "./gate.tsx";
 import { browserSupport, type Support } from "./support.ts";
 import { Workbench } from "./workbench.tsx";
 import { type Workers } from "./workers.ts";
@@ -85,7 +85,15 @@ export function App({ workers }: { workers: Workers }) {
         <Stop title={texts.start.unsupportedTitle} text={texts.start.unsupported} />
       );
     case "broken":
-      return <Stop title={texts.errorTitle} text={sentence(screen.error)} />;
+      return (
+        <Stop
+          title={texts.errorTitle}
+          text={sentence(screen.error)}
+          button={{ label: texts.start.reload, onClick: () => location.reload() }}
+        >
+          <DestroyAll onDestroyed={() => location.reload()} />
+        </Stop>
+      );
     case "other-tab":
       return (
         <Stop

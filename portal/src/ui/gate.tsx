@@ -1,5 +1,6 @@
 // What stands before the worklist: setting up, unlocking, another tab, a browser that is too old.
 
+import { type ComponentChildren } from "preact";
 import { useId, useState } from "preact/hooks";
 
 import { Session } from "../client/session.ts";
@@ -67,7 +68,6 @@ function Create({ workers, onOpen }: GateProps) {
 
 function Unlock({ workers, onOpen, onDestroyed }: GateProps) {
   const [passphrase, setPassphrase] = useState("");
-  const [question, setQuestion] = useState<Question | null>(null);
   const action = useAction();
   const submit = (event: Event): void => {
     event.preventDefault();
@@ -76,11 +76,6 @@ function Unlock({ workers, onOpen, onDestroyed }: GateProps) {
       onOpen(await Session.start(vault, workers.crypto, workers.imaging));
     });
   };
-  const destroy = (): void =>
-    void action.run(async () => {
-      await Vault.destroy();
-      onDestroyed();
-    });
   return (
     <form onSubmit={submit} aria-busy={action.busy}>
       <h2>{texts.vault.unlockTitle}</h2>
@@ -92,17 +87,35 @@ function Unlock({ workers, onOpen, onDestroyed }: GateProps) {
       </button>
       <details>
         <summary>{texts.vault.forgot}</summary>
-        <p>{texts.vault.destroyIntro}</p>
-        <button
-          type="button"
-          class="danger"
-          onClick={() => setQuestion({ text: texts.vault.destroyConfirm, onYes: destroy })}
-        >
-          {texts.vault.destroy}
-        </button>
+        <DestroyAll onDestroyed={onDestroyed} />
       </details>
-      {question && <Confirm question={question} onClose={() => setQuestion(null)} />}
     </form>
+  );
+}
+
+/** The way out where a passphrase is lost or what is kept cannot be opened. */
+export function DestroyAll({ onDestroyed }: { onDestroyed: () => void }) {
+  const [question, setQuestion] = useState<Question | null>(null);
+  const action = useAction();
+  const destroy = (): void =>
+    void action.run(async () => {
+      await Vault.destroy();
+      onDestroyed();
+    });
+  return (
+    <>
+      <p>{texts.vault.destroyIntro}</p>
+      <Problem error={action.error} />
+      <button
+        type="button"
+        class="danger"
+        disabled={action.busy}
+        onClick={() => setQuestion({ text: texts.vault.destroyConfirm, onYes: destroy })}
+      >
+        {texts.vault.destroy}
+      </button>
+      {question && <Confirm question={question} onClose={() => setQuestion(null)} />}
+    </>
   );
 }
 
@@ -133,7 +146,12 @@ export function Field(props: {
   );
 }
 
-export function Stop(props: { title: string; text: string; button?: { label: string; onClick: () => void } }) {
+export function Stop(props: {
+  title: string;
+  text: string;
+  button?: { label: string; onClick: () => void };
+  children?: ComponentChildren;
+}) {
   return (
     <main class="gate">
       <h1>{props.title}</h1>
@@ -144,6 +162,7 @@ export function Stop(props: { title: string; text: string; button?: { label: str
           {props.button.label}
         </button>
       )}
+      {props.children}
     </main>
   );
 }

@@ -5,7 +5,7 @@ import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 import { type Analyses } from "../client/analyses.ts";
 import { type Session } from "../client/session.ts";
 import { watchIdle } from "../client/idle.ts";
-import { isOpen, type Study, type Worklist } from "../client/studies.ts";
+import { type Study, type Worklist } from "../client/studies.ts";
 import { toMessage, type ErrorMessage } from "../core/errors.ts";
 import { readWhole } from "../core/imaging/reading.ts";
 import { fill, texts } from "../texts.ts";
@@ -64,13 +64,16 @@ export function Workbench(props: {
       setConnection("connected");
       analyses.resume();
     } else if (session.hasToken) void connect();
-    else setConnection({ family: "service", code: "unauthorized", values: {} });
+    else {
+      const code = session.connectionLost ? "connection-lost" : "unauthorized";
+      setConnection({ family: "service", code, values: {} });
+    }
   }, [session]);
 
   useEffect(() => {
-    const isBusy = (): boolean => worklist.studies.some((one) => isOpen(one.run));
-    return watchIdle(isBusy, props.onLock);
-  }, [worklist]);
+    // not by what the worklist says: a run may be open and wait for a service that never comes
+    return watchIdle(() => analyses.isWorking, props.onLock);
+  }, [analyses]);
 
   const addFiles = async (files: readonly File[]): Promise<void> => {
     setReading((count) => count + files.length);
@@ -160,6 +163,24 @@ export function Workbench(props: {
             </button>
           </div>
         )}
+        {worklist.damaged.length > 0 && (
+          <div class="problem-with-button">
+            <p class="problem" role="alert">
+              {fill(texts.worklist.damaged, { count: worklist.damaged.length })}
+            </p>
+            <button
+              type="button"
+              onClick={() =>
+                setQuestion({
+                  text: texts.worklist.removeDamagedConfirm,
+                  onYes: () => void worklist.removeDamaged().catch((error) => report(error)),
+                })
+              }
+            >
+              {texts.worklist.removeDamaged}
+            </button>
+          </div>
+        )}
         {errors.map(({ id, error, name }) => (
           <div key={id}>
             {name !== "" && <strong class="problem-name">{name}</strong>}
@@ -244,6 +265,7 @@ export function Workbench(props: {
           shown={shown}
           onError={report}
           onStarted={() => setPanel("result")}
+          onConnect={() => void connect()}
         />
       </main>
 
