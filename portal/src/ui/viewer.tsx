@@ -385,7 +385,7 @@ export function Viewer(props: {
           {texts.viewer.reset}
         </button>
       </div>
-      <p class="help">
+      <p class={heatmap && withHeatmap ? "help legend" : "help"}>
         {heatmap && withHeatmap
           ? fill(texts.viewer.heatmapLegend, { name: heatmap.finding, odds: heatmap.fullScale })
           : texts.viewer.help}
