@@ -1,8 +1,9 @@
-// A frame on its way to the canvas: painted at most once a screen refresh, into buffers that are used
-// again, since one frame of a radiograph takes 30 MB.
+// A frame on its way to the canvas: the part that is visible, painted at most once a screen refresh and
+// into buffers that are used again. A radiograph has ten times as many pixels as the canvas.
 
 import { type ViewableFrame } from "../core/imaging/viewable.ts";
-import { draw, paint, type Greys, type Overlay, type Placement } from "./rendering.ts";
+import { draw, paint, type Greys, type Overlay, type Painted, type Placement } from "./rendering.ts";
+import { Levels, visiblePart } from "./visible_part.ts";
 
 export interface Scene {
   frame: ViewableFrame;
@@ -12,11 +13,11 @@ export interface Scene {
 }
 
 export class Picture {
+  readonly #levels = new Levels();
   #scene: Scene | null = null;
   #request = 0;
   #data: ImageData | null = null;
   #buffer: OffscreenCanvas | null = null;
-  #painted: { frame: ViewableFrame; greys: Greys } | null = null;
 
   /** Shows a scene at the next refresh; of several only the last. Without one the canvas is black. */
   show(canvas: HTMLCanvasElement, scene: Scene | null): void {
@@ -24,23 +25,23 @@ export class Picture {
     if (this.#request !== 0) return;
     this.#request = requestAnimationFrame(() => {
       this.#request = 0;
-      if (this.#scene === null) draw(canvas, null);
-      else draw(canvas, { ...this.#scene, image: this.#paintedImage(this.#scene) });
+      const now = this.#scene;
+      draw(canvas, now && { ...now, painted: this.#painted(canvas, now) });
     });
   }
 
-  #paintedImage({ frame, greys }: Scene): OffscreenCanvas {
-    const { width, height } = frame;
-    if (this.#buffer === null || this.#data?.width !== width || this.#data.height !== height) {
-      this.#data = new ImageData(width, height);
-      this.#buffer = new OffscreenCanvas(width, height);
-      this.#painted = null;
+  #painted(canvas: HTMLCanvasElement, { frame, greys, at }: Scene): Painted | null {
+    const found = this.#levels.at(frame, at.zoom);
+    const part = visiblePart(canvas, frame, found, at);
+    if (part === null) return null;
+    const { width, height } = part;
+    if (this.#buffer === null || this.#buffer.width < width || this.#buffer.height < height) {
+      const [most, highest] = [this.#buffer?.width ?? 0, this.#buffer?.height ?? 0];
+      this.#buffer = new OffscreenCanvas(Math.max(most, width), Math.max(highest, height));
+      this.#data = new ImageData(this.#buffer.width, this.#buffer.height);
     }
-    if (this.#painted?.frame !== frame || this.#painted.greys !== greys) {
-      paint(frame, greys, this.#data!);
-      this.#buffer.getContext("2d")!.putImageData(this.#data!, 0, 0);
-      this.#painted = { frame, greys };
-    }
-    return this.#buffer;
+    paint(found.level, greys, this.#data!, part);
+    this.#buffer.getContext("2d")!.putImageData(this.#data!, 0, 0, 0, 0, width, height);
+    return { image: this.#buffer, part, step: found.step };
   }
 }

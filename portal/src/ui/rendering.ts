@@ -2,6 +2,7 @@
 
 import { STEPS, type Heatmap } from "../core/model/heatmap.ts";
 import { type Voi, type ViewableFrame } from "../core/imaging/viewable.ts";
+import { type Level, type Region } from "./visible_part.ts";
 
 /** What the person has chosen for the greys: a window in the frame's own units, and inversion. */
 export interface Greys {
@@ -40,19 +41,35 @@ function rangeOfTable(voi: Extract<Voi, { kind: "table" }>): { low: number; high
   return { low: voi.first, high: voi.first + voi.entries.length };
 }
 
-/** Paints a frame's pixels into an image of its own size. */
-export function paint(frame: ViewableFrame, greys: Greys, out: ImageData): void {
-  const { values, colour } = frame;
+/** Paints a frame, or a part of it, into the upper left of an image. */
+export function paint(
+  frame: Level,
+  greys: Greys,
+  out: Pick<ImageData, "data" | "width">,
+  part: Region = { x: 0, y: 0, width: frame.width, height: frame.height },
+): void {
   const pixels = new Uint32Array(out.data.buffer);
+  const painter = painterOf(frame, greys, pixels);
+  for (let row = 0; row < part.height; row++) {
+    painter((part.y + row) * frame.width + part.x, row * out.width, part.width);
+  }
+}
+
+/** Paints `count` pixels of a frame, from one of its pixels on, to one of the image's on. */
+type Painter = (from: number, to: number, count: number) => void;
+
+function painterOf({ values, colour }: Level, greys: Greys, pixels: Uint32Array): Painter {
   const flip = greys.inverted ? 255 : 0;
   if (colour) {
-    for (let i = 0; i < pixels.length; i++) {
-      const red = (values[3 * i]! ^ flip) & 255;
-      const green = (values[3 * i + 1]! ^ flip) & 255;
-      const blue = (values[3 * i + 2]! ^ flip) & 255;
-      pixels[i] = (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
-    }
-    return;
+    return (from, to, count) => {
+      for (let i = 0; i < count; i++) {
+        const at = 3 * (from + i);
+        const red = (values[at]! ^ flip) & 255;
+        const green = (values[at + 1]! ^ flip) & 255;
+        const blue = (values[at + 2]! ^ flip) & 255;
+        pixels[to + i] = (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
+      }
+    };
   }
   const grey = (level: number): number => {
     const clipped = Math.round(Math.min(Math.max(level, 0), 1) * 255) ^ flip;
@@ -61,11 +78,12 @@ export function paint(frame: ViewableFrame, greys: Greys, out: ImageData): void 
   const { table, center, width } = greys;
   if (table !== null) {
     const last = table.entries.length - 1;
-    for (let i = 0; i < pixels.length; i++) {
-      const position = Math.min(Math.max(Math.round(values[i]!) - table.first, 0), last);
-      pixels[i] = grey(table.entries[position]!);
-    }
-    return;
+    return (from, to, count) => {
+      for (let i = 0; i < count; i++) {
+        const position = Math.min(Math.max(Math.round(values[from + i]!) - table.first, 0), last);
+        pixels[to + i] = grey(table.entries[position]!);
+      }
+    };
   }
   // a table over the window is quicker than a function for every pixel
   const steps = 4096;
@@ -80,10 +98,12 @@ export function paint(frame: ViewableFrame, greys: Greys, out: ImageData): void 
     }
     return grey((value - center) / width + 0.5);
   });
-  for (let i = 0; i < pixels.length; i++) {
-    const position = Math.round((values[i]! - low) * scale);
-    pixels[i] = ramp[position < 0 ? 0 : position > steps ? steps : position]!;
-  }
+  return (from, to, count) => {
+    for (let i = 0; i < count; i++) {
+      const position = Math.round((values[from + i]! - low) * scale);
+      pixels[to + i] = ramp[position < 0 ? 0 : position > steps ? steps : position]!;
+    }
+  };
 }
 
 /** How wide a pixel is shown: as wide as it is high, unless the file says otherwise. */
@@ -121,11 +141,18 @@ export function overlayOf(heatmap: Heatmap, seesSquareOnly: boolean): Overlay {
   return { picture, seesSquareOnly };
 }
 
+/** A painted part of a frame, in the upper left of an image, `step` of the frame's pixels in one. */
+export interface Painted {
+  image: CanvasImageSource;
+  part: Region;
+  step: number;
+}
+
 /** Draws a painted frame on the canvas, and a heatmap over it; without a frame, black. */
 export function draw(
   canvas: HTMLCanvasElement,
   scene: {
-    image: CanvasImageSource;
+    painted: Painted | null;
     frame: ViewableFrame;
     at: Placement;
     overlay: Overlay | null;
@@ -136,13 +163,18 @@ export function draw(
   context.fillStyle = "#000";
   context.fillRect(0, 0, canvas.width, canvas.height);
   if (scene === null) return;
-  const { image, frame, at, overlay } = scene;
+  const { painted, frame, at, overlay } = scene;
   context.translate(canvas.width / 2 + at.x, canvas.height / 2 + at.y);
   context.scale(at.zoom * pixelWidth(frame), at.zoom);
   // single pixels of a small image stay visible as what they are
   context.imageSmoothingEnabled = at.zoom < 4;
   context.imageSmoothingQuality = "high";
-  context.drawImage(image, -frame.width / 2, -frame.height / 2);
+  if (painted !== null) {
+    const { image, step } = painted;
+    const { x, y, width, height } = painted.part;
+    const [left, top] = [step * x - frame.width / 2, step * y - frame.height / 2];
+    context.drawImage(image, 0, 0, width, height, left, top, step * width, step * height);
+  }
   if (overlay === null) return;
   const side = Math.min(frame.width, frame.height);
   const [width, height] = overlay.seesSquareOnly ? [side, side] : [frame.width, frame.height];
