@@ -3,4 +3,6 @@ import { render } from "preact";
 import { App } from "./ui/app.tsx";
 import { startWorkers } from "./ui/workers.ts";
 
-render(<App workers={startWorkers()} />, document.getElementById("portal")!);
+const portal = document.getElementById("portal")!;
+portal.replaceChildren(); // what is for browsers that do not come this far
+render(<App workers={startWorkers()} />, portal);

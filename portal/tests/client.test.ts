@@ -1,8 +1,12 @@
 // What stands between the page and the service, and between the page and whoever passes by.
 
+import { readFileSync } from "node:fs";
+
 import { afterEach, expect, test, vi } from "vitest";
 
 import { watchIdle } from "../src/client/idle.ts";
+import { Worklist, type Study } from "../src/client/studies.ts";
+import { type Vault } from "../src/client/vault.ts";
 import { isPositive, kindOfRun, leading, type Finding } from "../src/core/model/finding.ts";
 import { modelList } from "../src/core/service/answers.ts";
 import { Api } from "../src/core/service/api.ts";
@@ -175,4 +179,25 @@ test("no sentence says nothing", () => {
     expect(code).toMatch(/^(input|key|wire|service|browser)\/[a-z0-9-]+$/);
     expect(text.endsWith(".")).toBe(true);
   }
+});
+
+test("a browser that cannot run the page is told which can", () => {
+  const page = readFileSync(new URL("../index.html", import.meta.url), "utf8").replace(/\s+/g, " ");
+  const [versions] = /Chrome or Edge.*later version/.exec(texts.start.unsupported)!;
+  expect(page).toContain(versions);
+});
+
+test("the frame on the screen is kept once, when nobody moves on", async () => {
+  vi.useFakeTimers();
+  const kept: number[] = [];
+  const vault = {
+    keys: async () => ["study/a"],
+    getJson: async () => ({ id: "a", name: "a", addedAt: "", frame: 0, run: null }),
+    putJson: async (_: string, study: Study) => void kept.push(study.frame),
+  };
+  const worklist = await Worklist.load(vault as unknown as Vault);
+  for (const frame of [1, 2, 3]) worklist.showFrame("a", frame);
+  expect([worklist.find("a")!.frame, ...kept]).toEqual([3]);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(kept).toEqual([3]);
 });

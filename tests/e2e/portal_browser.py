@@ -165,6 +165,7 @@ class PortalTab:
     def assert_clean(self) -> None:
         """No error in the page, and nobody asked but the service."""
         assert self.complaints == []
+        assert self.page.query_selector(".late") is None  # for browsers that cannot run the page
         own = urlsplit(self.url).netloc
         foreign = [r.url for r in self.requests if r.url.startswith("http")]
         assert [url for url in foreign if urlsplit(url).netloc != own] == []

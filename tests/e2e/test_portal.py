@@ -14,6 +14,7 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 from portal_browser import FAST, PASSPHRASE, RECORDS, PortalTab, second_tab
+from pydicom.uid import RLELossless
 from test_diagnose import chest
 
 from imaging_samples import build_dicom
@@ -106,7 +107,9 @@ def test_portal_reports_the_frame_on_the_screen(tab: PortalTab, tmp_path: Path) 
     grey = np.arange(64, dtype=np.uint8) * np.ones((64, 1), np.uint8)
     frames = np.stack([grey, 200 - grey // 8, grey // 2])  # the middle one is analysed
     path = tmp_path / "three.dcm"
-    path.write_bytes(build_dicom(frames, frames=3))
+    content = build_dicom(frames, frames=3, encode=RLELossless)
+    first = content.index(b"\x01\0\0\0\x40\0\0\0")  # one segment, behind the header
+    path.write_bytes(content[:first] + b"\x09" + content[first + 1 :])
     tab.add_one(path)
     tab.analyse()
     tab.wait_for_result()
@@ -127,6 +130,12 @@ def test_portal_reports_the_frame_on_the_screen(tab: PortalTab, tmp_path: Path) 
     again = picture_in(tab)
     assert again is not None
     assert np.array_equal(again, inverted)
+    # of the first frame, which is damaged, there is a sentence, and no picture of another
+    tab.page.locator("canvas").focus()
+    tab.page.keyboard.press("ArrowLeft")
+    tab.page.wait_for_selector(".viewer .problem")
+    tab.page.wait_for_selector(".frames >> text=Frame 1 of 3")
+    assert picture_in(tab) is None
 
 
 def test_portal_takes_the_python_clients_key_file(
