@@ -42,6 +42,10 @@ export const texts = {
     token: "Access token",
     passphraseHint: "At least {count} characters. Four or five words that do not belong together are good.",
     tokenHint: "The operator of the service gives it to you. It starts with sl_.",
+    hasServiceKey: "The operator gave me a signing key",
+    serviceKey: "Signing key of the service (optional)",
+    serviceKeyHint:
+      "64 characters that the operator gives you with the token. Without it the page trusts the key that the service names at the first contact.",
     create: "Create keys and begin",
     unlock: "Unlock",
     working: "Deriving a key from the passphrase …",
@@ -62,7 +66,18 @@ export const texts = {
     connected: "Connected",
     connecting: "Connecting …",
     offline: "Not connected",
-    signingKey: "Signing key, trusted since the first contact",
+    signingKey: "Signing key that this browser trusts",
+    compare:
+      "This signing key came from the service itself, at the first contact. Compare it with the one that the operator gave you with the access token. If it is another one, do not use this service.",
+    compareFirst: "Nobody has compared this service’s signing key yet.",
+    compareButton: "Compare the key",
+    compared: "It is the same",
+    unused:
+      "Key sets at the service that this browser does not use: {count}. Another browser or program with this access token may use them; it would have to make its keys anew.",
+    deleteUnused: "Delete them",
+    deleteUnusedConfirm:
+      "Delete the key sets that this browser does not use? Other browsers and programs with this access token make their keys anew.",
+    unusedDeleted: "They are deleted.",
     offeredKey: "Signing key that it has now",
     newToken: "Another access token",
     tokenNeeded: "The service does not accept the access token. Enter a new one.",
@@ -226,6 +241,8 @@ export const texts = {
     title: "Secret keys",
     intro:
       "A secret key never leaves this browser but in a file that you export. Whoever has that file and its passphrase can read every answer under the key.",
+    mayBeEvicted:
+      "This browser has not promised to keep what the portal stores. It may delete keys, images and results when the disk gets full; Safari does so after seven days without a visit. Export each key now, and keep the file.",
     none: "There is no secret key yet. The first analysis makes one.",
     ring: "N = {n}, {bits} bits",
     epoch: "Epoch",

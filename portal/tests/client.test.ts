@@ -6,7 +6,7 @@ import { afterEach, expect, test, vi } from "vitest";
 
 import { watchIdle } from "../src/client/idle.ts";
 import { Worklist, type Study } from "../src/client/studies.ts";
-import { type Vault } from "../src/client/vault.ts";
+import { askToPersist, type Vault } from "../src/client/vault.ts";
 import { isPositive, kindOfRun, leading, type Finding } from "../src/core/model/finding.ts";
 import { modelList } from "../src/core/service/answers.ts";
 import { Api } from "../src/core/service/api.ts";
@@ -172,6 +172,18 @@ test("an unused page is locked, one that works is not", () => {
   expect(onIdle).toHaveBeenCalled();
   end();
   expect(touched.size).toBe(0);
+});
+
+const says = (answer: boolean) => (): Promise<boolean> => Promise.resolve(answer);
+test.each([
+  [{ persisted: says(true) }, true],
+  [{ persisted: says(false), persist: says(true) }, true],
+  [{ persisted: says(false), persist: says(false) }, false],
+  [{}, false],
+  [undefined, false],
+])("whether the browser promises to keep the keys %#", async (storage, promised) => {
+  vi.stubGlobal("navigator", { storage });
+  expect(await askToPersist()).toBe(promised);
 });
 
 test("no sentence says nothing", () => {

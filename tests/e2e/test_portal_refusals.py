@@ -8,9 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from portal_browser import PortalTab
+from portal_browser import RECORDS, PortalTab
 from test_portal import HELD_OUT
+
+from safelight.models.registry import compiled_model
+from service_harness import ServiceProcess
 
 FINDINGS = ("benign", "malignant")
 
@@ -51,7 +55,9 @@ def press_try_again(tab: PortalTab) -> None:
     tab.page.locator("#result").get_by_role("button", name="Try again").click()
 
 
-def test_portal_says_why_the_service_refuses(records: Path, open_tab: Any) -> None:
+def test_portal_says_why_the_service_refuses(
+    records: Path, service: ServiceProcess, open_tab: Any
+) -> None:
     tab: PortalTab = open_tab()
 
     def with_a_plain_model(route: Any) -> None:
@@ -65,11 +71,27 @@ def test_portal_says_why_the_service_refuses(records: Path, open_tab: Any) -> No
     # one that is not served on ciphertext keeps the others usable
     tab.page.get_by_role("button", name="Service").first.click()
     assert "deep-net" in tab.page.inner_text("dialog")
+    # whom it trusts since the first contact is asked once
+    assert service.public_key.hex() in tab.page.inner_text("dialog")
+    tab.page.get_by_role("button", name="It is the same").click()
+    tab.page.wait_for_selector("dialog >> text=Compare it with", state="detached")
     tab.page.keyboard.press("Escape")
+    tab.page.wait_for_selector("text=Nobody has compared", state="detached")
 
     with answered(tab, "**/v1/keysets", "POST", 429, "quota-keysets"):
         tab.analyse()
         assert "keeps no more key sets" in sentence(tab)
+    # one that another browser left behind, and nothing here uses
+    httpx.post(
+        f"{service.url}/v1/keysets",
+        headers={"Authorization": f"Bearer {tab.token}"},
+        json={"parameters_digest": compiled_model(RECORDS)[1].signature.parameters.digest.hex()},
+    ).raise_for_status()
+    tab.page.get_by_role("button", name="Service").first.click()
+    tab.page.get_by_role("button", name="Delete them").click()
+    tab.page.get_by_role("button", name="Yes, go on").click()
+    tab.page.wait_for_selector("dialog >> text=They are deleted")
+    tab.page.keyboard.press("Escape")
     with answered(tab, "**/v1/keysets/*/keys/*", "PUT", 429, "quota-key-bytes"):
         press_try_again(tab)
         tab.page.wait_for_selector("#result >> text=no more room for your keys")

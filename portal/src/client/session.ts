@@ -76,6 +76,13 @@ const UNUSABLE = new Set([
 /** Larger rings exhaust a tab's memory. */
 const LARGEST_RING = 16384;
 
+/** A signing key in hex as an operator names it, or "" where none is given. */
+export function checkServiceKey(named: string): string {
+  const key = named.trim().toLowerCase();
+  if (!/^([0-9a-f]{64})?$/.test(key)) throw serviceError("not-a-service-key");
+  return key;
+}
+
 export class Session {
   readonly vault: Vault;
   readonly crypto: Remote<CryptoMethods>;
@@ -146,9 +153,8 @@ export class Session {
    */
   async setToken(token: string, serviceKey = ""): Promise<void> {
     const { token: before } = this.#connection;
-    const expected = serviceKey.trim().toLowerCase();
+    const expected = checkServiceKey(serviceKey);
     if (expected !== "") {
-      if (!/^[0-9a-f]{64}$/.test(expected)) throw serviceError("not-a-service-key");
       this.#connection.serviceKey = expected;
       this.#connection.compared = true;
     }

@@ -1,7 +1,7 @@
 // Everything that this browser keeps, encrypted under one key that a passphrase gives.
 //
-// Security: the key is not extractable; nothing is stored in clear but the salt, and the names of
-// items, which are random or digests of public parameters.
+// Security: the key is not extractable. In clear are the salt, the names of items (random, or digests
+// of public parameters), their number and sizes, and of each secret key N, the primes and the epoch.
 
 import { randomBytes, type Bytes } from "../core/bytes.ts";
 import { keyError } from "../core/errors.ts";
@@ -27,6 +27,20 @@ export function checkPassphrase(passphrase: string): void {
   }
 }
 
+/**
+ * Asks the browser to keep what is stored. Without its promise it may throw keys away when room gets
+ * scarce, and Safari does after seven days without a visit.
+ * @returns Whether it promises.
+ */
+export async function askToPersist(): Promise<boolean> {
+  const { storage } = navigator;
+  try {
+    return (await storage.persisted()) || (await storage.persist());
+  } catch {
+    return false; // a browser that does not know the question promises nothing
+  }
+}
+
 export class Vault {
   readonly #database: Database;
   readonly key: CryptoKey;
@@ -45,8 +59,7 @@ export class Vault {
 
   static async create(passphrase: string, derive: Derive): Promise<Vault> {
     checkPassphrase(passphrase);
-    // without this the browser may throw keys away when room gets scarce; it may still say no
-    void navigator.storage?.persist?.().catch(() => undefined);
+    void askToPersist();
     const database = await Database.open();
     if ((await database.get("vault", "header")) !== undefined) throw keyError("vault-exists");
     const salt = randomBytes(16);

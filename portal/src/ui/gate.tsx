@@ -3,7 +3,7 @@
 import { type ComponentChildren } from "preact";
 import { useId, useState } from "preact/hooks";
 
-import { Session } from "../client/session.ts";
+import { Session, checkServiceKey } from "../client/session.ts";
 import { MIN_PASSPHRASE_CHARS, Vault } from "../client/vault.ts";
 import { keyError } from "../core/errors.ts";
 import { fill, texts } from "../texts.ts";
@@ -38,15 +38,17 @@ function Create({ workers, onOpen }: GateProps) {
   const [passphrase, setPassphrase] = useState("");
   const [repeat, setRepeat] = useState("");
   const [token, setToken] = useState("");
+  const [serviceKey, setServiceKey] = useState("");
   const action = useAction();
   const submit = (event: Event): void => {
     event.preventDefault();
     void action.run(async () => {
       if (passphrase !== repeat) throw keyError("mismatch");
+      checkServiceKey(serviceKey);
       const vault = await Vault.create(passphrase, workers.crypto.deriveKey);
       const session = await Session.start(vault, workers.crypto, workers.imaging);
       // a wrong token is asked for again inside; the vault is made
-      await session.setToken(token).catch(() => undefined);
+      await session.setToken(token, serviceKey).catch(() => undefined);
       onOpen(session);
     });
   };
@@ -62,6 +64,10 @@ function Create({ workers, onOpen }: GateProps) {
       <button type="submit" class="primary" disabled={action.busy}>
         {action.busy ? texts.vault.working : texts.vault.create}
       </button>
+      <details>
+        <summary>{texts.vault.hasServiceKey}</summary>
+        <Field label={texts.vault.serviceKey} value={serviceKey} onInput={setServiceKey} hint={texts.vault.serviceKeyHint} optional />
+      </details>
     </form>
   );
 }
@@ -125,6 +131,7 @@ export function Field(props: {
   onInput: (value: string) => void;
   hint?: string;
   password?: boolean;
+  optional?: boolean;
   autoComplete?: string;
 }) {
   const id = useId(); // a hint inside the label would be part of the field's name
@@ -138,7 +145,7 @@ export function Field(props: {
         value={props.value}
         autocomplete={(props.autoComplete ?? "off") as "off"}
         spellcheck={false}
-        required
+        required={!props.optional}
         onInput={(event) => props.onInput(event.currentTarget.value)}
       />
       {props.hint && <small id={`${id}-hint`}>{props.hint}</small>}

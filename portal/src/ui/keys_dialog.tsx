@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { type Session } from "../client/session.ts";
+import { askToPersist } from "../client/vault.ts";
 import { toHex } from "../core/bytes.ts";
 import { log2Qp } from "../core/ckks/parameters.ts";
 import { fill, texts } from "../texts.ts";
@@ -19,8 +20,12 @@ export function KeysDialog({ session, onClose }: { session: Session; onClose: ()
   const [said, setSaid] = useState("");
   const [question, setQuestion] = useState<Question | null>(null);
   const picker = useRef<HTMLInputElement>(null);
+  const [isSafe, setSafe] = useState(true);
   const action = useAction();
-  const refresh = async (): Promise<void> => setKeys(await session.secretKeys());
+  const refresh = async (): Promise<void> => {
+    setSafe(await askToPersist());
+    setKeys(await session.secretKeys());
+  };
   useEffect(() => void action.run(refresh), []);
 
   const exportKey = (event: Event): void => {
@@ -52,6 +57,7 @@ export function KeysDialog({ session, onClose }: { session: Session; onClose: ()
     <Dialog title={texts.keys.title} onClose={onClose}>
       <p>{texts.keys.intro}</p>
       <p class="warning">{texts.vault.lostWarning}</p>
+      {!isSafe && <p class="warning">{texts.keys.mayBeEvicted}</p>}
       {keys.length === 0 && <p class="hollow">{texts.keys.none}</p>}
       <ul class="keys">
         {keys.map((key) => (

@@ -1,11 +1,11 @@
 // The service: whether it answers, whom we trust, another access token.
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { type Session } from "../client/session.ts";
 import { type ErrorMessage } from "../core/errors.ts";
 import { fill, texts } from "../texts.ts";
-import { Dialog, Problem, useAction } from "./dialog.tsx";
+import { Confirm, Dialog, Problem, useAction, type Question } from "./dialog.tsx";
 import { Field } from "./gate.tsx";
 
 export function ServiceDialog(props: {
@@ -16,11 +16,34 @@ export function ServiceDialog(props: {
 }) {
   const { session, connection } = props;
   const [token, setToken] = useState("");
+  const [serviceKey, setServiceKey] = useState("");
+  const [unused, setUnused] = useState(0);
+  const [said, setSaid] = useState("");
+  const [question, setQuestion] = useState<Question | null>(null);
+  const [isUncompared, setUncompared] = useState(session.isKeyUncompared);
   const action = useAction();
   const connected = (work: () => Promise<void>): void =>
     void action.run(async () => {
       await work();
       props.onConnected();
+    });
+  const count = async (): Promise<void> => setUnused((await session.unusedKeysets()).length);
+  useEffect(() => {
+    if (connection === "connected") void count().catch(() => undefined); // of no use without an answer
+  }, [connection]);
+  const deleteUnused = (): void =>
+    void action.run(async () => {
+      try {
+        await session.deleteUnusedKeysets();
+        setSaid(texts.service.unusedDeleted);
+      } finally {
+        await count();
+      }
+    });
+  const confirmKey = (): void =>
+    void action.run(async () => {
+      await session.confirmServiceKey();
+      setUncompared(false);
     });
   const state =
     connection === "connected"
@@ -43,6 +66,30 @@ export function ServiceDialog(props: {
           {texts.service.signingKey}: <code>{session.serviceKey}</code>
         </p>
       )}
+      {isUncompared && (
+        <>
+          <p class="warning">{texts.service.compare}</p>
+          <button type="button" disabled={action.busy} onClick={confirmKey}>
+            {texts.service.compared}
+          </button>
+        </>
+      )}
+      {unused > 0 && (
+        <>
+          <p class="detail">{fill(texts.service.unused, { count: unused })}</p>
+          <button
+            type="button"
+            class="danger"
+            disabled={action.busy}
+            onClick={() =>
+              setQuestion({ text: texts.service.deleteUnusedConfirm, onYes: deleteUnused })
+            }
+          >
+            {texts.service.deleteUnused}
+          </button>
+        </>
+      )}
+      <p role="status">{said}</p>
       {connection === "connected" && session.elsewhere.length > 0 && (
         <p class="detail">
           {fill(texts.service.elsewhere, { names: session.elsewhere.join(", ") })}
@@ -66,15 +113,17 @@ export function ServiceDialog(props: {
         aria-busy={action.busy}
         onSubmit={(event) => {
           event.preventDefault();
-          connected(() => session.setToken(token));
+          connected(() => session.setToken(token, serviceKey));
         }}
       >
         <Field label={texts.service.newToken} value={token} onInput={setToken} hint={texts.vault.tokenHint} />
+        <Field label={texts.vault.serviceKey} value={serviceKey} onInput={setServiceKey} hint={texts.vault.serviceKeyHint} optional />
         <Problem error={action.error} />
         <button type="submit" class="primary" disabled={action.busy}>
           {texts.service.save}
         </button>
       </form>
+      {question && <Confirm question={question} onClose={() => setQuestion(null)} />}
     </Dialog>
   );
 }

@@ -163,6 +163,14 @@ export function Workbench(props: {
             </button>
           </div>
         )}
+        {session.isKeyUncompared && connection === "connected" && (
+          <div class="problem-with-button">
+            <p class="grow detail">{texts.service.compareFirst}</p>
+            <button type="button" onClick={() => setDialog("service")}>
+              {texts.service.compareButton}
+            </button>
+          </div>
+        )}
         {worklist.damaged.length > 0 && (
           <div class="problem-with-button">
             <p class="problem" role="alert">
