@@ -76,7 +76,8 @@ export class Exchange {
     let pause = FIRST_PAUSE_MS;
     for (let attempt = 1; ; attempt++) {
       const last = attempt === ATTEMPTS;
-      const watch = new Watchdog(content === undefined ? SILENCE_MS : UPLOAD_SILENCE_MS);
+      const isUpload = content?.type === "application/octet-stream";
+      const watch = new Watchdog(isUpload ? UPLOAD_SILENCE_MS : SILENCE_MS);
       try {
         const response = await this.open(method, path, watch, content);
         const asked = COME_AGAIN.includes(response.status) ? retryAfterMs(response) : null;
