@@ -76,10 +76,13 @@ describe("PNG", () => {
 describe("compressed DICOM", () => {
   const JPEG_LS = "1.2.840.10008.1.2.4.80";
   const JPEG_2000 = "1.2.840.10008.1.2.4.90";
+  const end = Uint8Array.of(0xff, 0xd9);
+  const comment = concat(Uint8Array.of(0xff, 0xfe, 0, 4), end); // an end before the scan is none
   const jpegLs = (rows: number, columns: number, components = 1): Bytes =>
     concat(
       Uint8Array.of(0xff, 0xd8, 0xff, 0xf7), u16(8 + 3 * components), Uint8Array.of(8),
-      u16(rows), u16(columns), Uint8Array.of(components), new Uint8Array(3 * components + 20),
+      u16(rows), u16(columns), Uint8Array.of(components), new Uint8Array(3 * components),
+      comment, Uint8Array.of(0xff, 0xda, 0, 8, 1, 1, 0, 0, 0, 0, 1, 2, 3),
     );
   const jpeg2000 = (rows: number, columns: number, components = 1): Bytes =>
     concat(
@@ -93,7 +96,6 @@ describe("compressed DICOM", () => {
       u32(0), ascii("jp2c"), codestream,
     );
   };
-  const end = Uint8Array.of(0xff, 0xd9);
   const file = (codestream: Uint8Array, syntax: string): Bytes =>
     concat(dicomFile([], syntax), encapsulated(codestream));
 

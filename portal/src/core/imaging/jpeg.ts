@@ -75,8 +75,21 @@ export async function loadJpeg(content: Uint8Array): Promise<StoredPlanes> {
  * what is not there; CharLS looks for it for half a minute.
  */
 export function endsWhole(content: Uint8Array): boolean {
-  for (let i = content.length - 2; i >= 2; i--) {
+  const scan = firstScan(content);
+  for (let i = content.length - 2; i >= scan; i--) {
     if (content[i] === 0xff && content[i + 1] === 0xd9) return true;
   }
   return false;
+}
+
+/** Where the first scan begins: a comment or a thumbnail before it has end markers of its own. */
+function firstScan(content: Uint8Array): number {
+  const view = viewOf(content);
+  let offset = 2;
+  while (offset + 4 <= content.length && content[offset] === 0xff) {
+    const marker = content[offset + 1]!;
+    if (marker === 0xda) return offset;
+    offset += marker === 0xff ? 1 : 2 + view.getUint16(offset + 2);
+  }
+  return content.length;
 }
