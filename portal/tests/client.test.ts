@@ -4,9 +4,10 @@ import { readFileSync } from "node:fs";
 
 import { afterEach, expect, test, vi } from "vitest";
 
+import { Database } from "../src/client/database.ts";
 import { watchIdle } from "../src/client/idle.ts";
 import { Worklist, type Study } from "../src/client/studies.ts";
-import { askToPersist, type Vault } from "../src/client/vault.ts";
+import { Vault, askToPersist } from "../src/client/vault.ts";
 import { isPositive, kindOfRun, leading, type Finding } from "../src/core/model/finding.ts";
 import { modelList } from "../src/core/service/answers.ts";
 import { Api } from "../src/core/service/api.ts";
@@ -16,6 +17,7 @@ import { sentence, texts } from "../src/texts.ts";
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
+  vi.restoreAllMocks();
 });
 
 const body = (code: string): Uint8Array => new TextEncoder().encode(JSON.stringify({ code }));
@@ -175,6 +177,33 @@ test("an unused page is locked, one that works is not", () => {
 });
 
 const says = (answer: boolean) => (): Promise<boolean> => Promise.resolve(answer);
+test("what is kept is what was asked for last, however long sealing took", async () => {
+  const items = new Map<string, unknown>();
+  const database = {
+    get: async () => undefined,
+    put: async (_: string, id: string, value: unknown) => void items.set(id, value),
+    delete: async (_: string, id: string) => void items.delete(id),
+  };
+  vi.spyOn(Database, "open").mockResolvedValue(database as unknown as Database);
+  const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+  const vault = await Vault.create("a long passphrase", async () => key);
+  database.get = (async (_: string, id: string) => items.get(id)) as never;
+  const encrypt = crypto.subtle.encrypt.bind(crypto.subtle);
+  const slowly = vi.spyOn(crypto.subtle, "encrypt").mockImplementationOnce(async (...call) => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return encrypt(...call);
+  });
+  const written = [vault.putJson("study/one", "before"), vault.putJson("study/one", "after")];
+  await Promise.all(written);
+  expect(await vault.getJson("study/one")).toBe("after");
+  slowly.mockImplementationOnce(async (...call) => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return encrypt(...call);
+  });
+  await Promise.all([vault.putJson("study/one", "late"), vault.delete("study/one")]);
+  expect(await vault.getJson("study/one")).toBeNull();
+});
+
 test.each([
   [{ persisted: says(true) }, true],
   [{ persisted: says(false), persist: says(true) }, true],

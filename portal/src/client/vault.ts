@@ -44,6 +44,7 @@ export async function askToPersist(): Promise<boolean> {
 export class Vault {
   readonly #database: Database;
   readonly key: CryptoKey;
+  #written: Promise<unknown> = Promise.resolve();
 
   private constructor(database: Database, key: CryptoKey) {
     this.#database = database;
@@ -93,7 +94,9 @@ export class Vault {
   }
 
   async putBytes(id: string, bytes: Bytes): Promise<void> {
-    await this.#database.put("items", id, await seal(this.key, id, bytes));
+    const sealing = seal(this.key, id, bytes);
+    sealing.catch(() => undefined); // told below
+    await this.#inOrder(async () => this.#database.put("items", id, await sealing));
   }
 
   async getBytes(id: string): Promise<Bytes | null> {
@@ -112,7 +115,7 @@ export class Vault {
 
   /** An object that is encrypted already, such as a secret key. */
   async putRaw(id: string, value: unknown): Promise<void> {
-    await this.#database.put("items", id, value);
+    await this.#inOrder(() => this.#database.put("items", id, value));
   }
 
   async getRaw<T>(id: string): Promise<T | null> {
@@ -124,6 +127,13 @@ export class Vault {
   }
 
   async delete(id: string): Promise<void> {
-    await this.#database.delete("items", id);
+    await this.#inOrder(() => this.#database.delete("items", id));
+  }
+
+  /** Changes reach the disk as they were asked for: sealing takes a while, and none may overtake another. */
+  #inOrder(change: () => Promise<void>): Promise<void> {
+    const changed = this.#written.then(change);
+    this.#written = changed.catch(() => undefined);
+    return changed;
   }
 }
