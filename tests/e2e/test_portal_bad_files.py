@@ -86,9 +86,10 @@ def test_portal_says_what_is_wrong_with_a_file(group: str, tab: PortalTab, tmp_p
             assert "Mustermann" not in said
             assert PATIENT not in said
             assert (KEPT | REASONS).get(name, "") in said, (name, said)
-        assert tab.page.locator(".messages > div").count() == len(refused)
+        messages = tab.page.locator(".messages > div:has(.problem-name)")
+        assert messages.count() == len(refused)
         for _ in refused:
-            tab.page.locator(".messages").get_by_role("button", name="Dismiss").first.click()
+            messages.get_by_role("button", name="Dismiss").first.click()
     kept = tab.page.locator(".worklist .study .name").all_inner_texts()
     assert set(kept) <= set(KEPT)
     assert len(tab.uploaded_keys()) == sent  # nothing was made for a file that cannot be read
