@@ -157,3 +157,9 @@ test("the key file of a large ring, after its keys have grown the memory", async
   const worst = Math.max(...decrypted.map((value, i) => Math.abs(value - values[i]!)));
   expect(worst).toBeLessThan(1e-2);
 }, 120_000);
+
+test("a secret that SEAL does not take is overwritten", () => {
+  const rows = PRIMES.slice(1).map(() => new Float64Array(4096).fill(5));
+  expect(() => new SecretKeys(seal, parameters, rows, new Uint8Array(16))).toThrow();
+  expect(rows.every((row) => row.every((value) => value === 0))).toBe(true);
+});

@@ -72,13 +72,19 @@ export class SecretKeys {
   readonly #trimmed = new Map<number, { context: SEALContext; key: SecretKey }>();
   #destroyed = false;
 
+  /** @param rows The secret, which is overwritten by `destroy`, or at once where SEAL does not take it. */
   constructor(seal: MainModule, parameters: Parameters, rows: Float64Array[], epoch: Bytes) {
     this.#seal = seal;
     this.parameters = parameters;
     this.epoch = epoch;
     this.#rows = rows;
-    this.#context = sealContext(seal, parameters.n, parameters.primes);
-    this.#key = this.#sealKey(this.#context, parameters.primes, rows);
+    try {
+      this.#context = sealContext(seal, parameters.n, parameters.primes);
+      this.#key = this.#sealKey(this.#context, parameters.primes, rows);
+    } catch (error) {
+      for (const row of rows) row.fill(0);
+      throw error;
+    }
     this.#encoder = new seal.CKKSEncoder(this.#context);
     this.#decryptor = new seal.Decryptor(this.#context, this.#key);
     this.#encryptor = scoped((keep) => {
