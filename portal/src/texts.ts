@@ -205,6 +205,8 @@ export const texts = {
     verified: "Signature checked in this tab",
     receiptIntro:
       "The service signed which request, model, program, parameters and keys this answer belongs to.",
+    receiptProof:
+      "The report (JSON) has the signed bytes and the signature, so that anyone can check them later.",
     record: "Record",
     finding: "Finding",
     pdf: "Report (PDF)",

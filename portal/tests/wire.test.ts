@@ -1,5 +1,6 @@
 // The wire format against tests/vectors/wire.json, which the Python reader is tested with as well.
 
+import { createPublicKey, verify } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 import { describe, expect, test } from "vitest";
@@ -87,6 +88,15 @@ const decoders: Record<string, (data: Bytes) => Promise<unknown>> = {
   "ciphertext-full": (data) => decodeCiphertext(data, parameters, 1, scale),
   result: (data) => openResult(data, fromHex(service_key), expected),
 };
+
+test("the proof of a result can be checked by whoever has the service's key", async () => {
+  const { statement, proof } = await openResult(made.result!, fromHex(service_key), expected);
+  const der = Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), fromHex(service_key)]);
+  const key = createPublicKey({ key: der, format: "der", type: "spki" });
+  const signed = Buffer.concat([Buffer.from("safelight result v1\0"), fromHex(proof.statement)]);
+  expect(verify(null, signed, key, fromHex(proof.signature))).toBe(true);
+  expect(proof.statement.startsWith(statement.requestDigest + statement.modelDigest)).toBe(true);
+});
 
 test("digest of parameters", () => {
   expect(parameters.digestHex).toBe(vectors.parameters.digest);

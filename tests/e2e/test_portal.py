@@ -21,6 +21,7 @@ from imaging_samples import build_dicom
 from safelight.ckks.key_file import save_key_file
 from safelight.ckks.secret import SecretKeys
 from safelight.client.client import Client
+from safelight.client.receipt import verify_receipt
 from safelight.models.registry import compiled_model
 from service_harness import ServiceProcess
 
@@ -67,7 +68,12 @@ def python_client(service: ServiceProcess) -> Iterator[Client]:
     ("name", "model"), [("chest.dcm", FAST), ("chest.jpeg", FAST), ("five.csv", RECORDS)]
 )
 def test_portal_answers_as_the_python_client(
-    name: str, model: str, files: dict[str, Path], python_client: Client, tab: PortalTab
+    name: str,
+    model: str,
+    files: dict[str, Path],
+    service: ServiceProcess,
+    python_client: Client,
+    tab: PortalTab,
 ) -> None:
     tab.add_one(files[name])
     tab.screenshot(f"{name}-added")
@@ -85,6 +91,9 @@ def test_portal_answers_as_the_python_client(
     assert report["findings"][0]["finding"] == finding
     assert report["level"] == "homomorphic"
     assert report["request_bytes"] <= 200_000
+    assert len(report["receipts"]) == 1
+    for receipt in report["receipts"]:  # and what the service signed can be checked later
+        assert verify_receipt(receipt, service.public_key.hex()).level == "homomorphic"
     assert (picture_in(tab) is None) == (model == RECORDS)
     tab.assert_clean()
 

@@ -12,7 +12,7 @@ import { Api } from "../core/service/api.ts";
 import { type Job, type KeyNeed, type ModelInfo } from "../core/service/answers.ts";
 import { ciphertextLength } from "../core/wire/ciphertext.ts";
 import { encodeRequest } from "../core/wire/request.ts";
-import { maxResultLength, openResult, type Statement } from "../core/wire/result.ts";
+import { maxResultLength, openResult, type Proof, type Statement } from "../core/wire/result.ts";
 import { type CryptoMethods, type StoredKey } from "../workers/crypto.ts";
 import { type ImagingMethods } from "../workers/imaging.ts";
 import { type Remote } from "../workers/rpc.ts";
@@ -47,8 +47,10 @@ export interface Ticket {
   uploadMs: number;
 }
 
-export interface Receipt extends Statement {
+export interface Receipt extends Statement, Partial<Proof> {
   serviceKey: string;
+  /** How many records the ciphertext held; absent, as the proof, in what was kept before. */
+  records?: number;
 }
 
 export interface AnswerHooks {
@@ -315,7 +317,7 @@ export class Session {
     const result = await this.#service.result(ticket.job, maxResultLength(length));
     const fetched = performance.now();
     const serviceKey = this.#connection.serviceKey!;
-    const { statement, ciphertext } = await openResult(result, fromHex(serviceKey), ticket);
+    const { statement, proof, ciphertext } = await openResult(result, fromHex(serviceKey), ticket);
     const scale = signature.outputScale;
     const { epoch } = ticket;
     const slots = await this.crypto.decrypt(parameters.digestHex, epoch, ciphertext, scale);
@@ -330,7 +332,7 @@ export class Session {
     const decrypted = performance.now();
     return {
       findings,
-      receipt: { ...statement, serviceKey },
+      receipt: { ...statement, serviceKey, ...proof, records: ticket.records },
       timingsMs: {
         encrypt: ticket.encryptMs,
         upload: ticket.uploadMs,

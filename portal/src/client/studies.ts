@@ -59,6 +59,16 @@ export interface Study {
   run: Run | null;
 }
 
+/** The receipt of the ciphertext that held a record: of a table each has its own. */
+export function receiptOf(run: Run, record: number): Receipt | undefined {
+  let first = 0;
+  for (const receipt of run.receipts) {
+    first += receipt.records ?? run.findings.length;
+    if (record < first) return receipt;
+  }
+  return undefined;
+}
+
 export const isOpen = (run: Run | null): boolean =>
   run !== null && run.phase !== "done" && run.phase !== "failed";
 

@@ -4,7 +4,7 @@ import { type RefObject } from "preact";
 import { useState } from "preact/hooks";
 
 import { reportJson, reportPdf, type ReportPicture } from "../client/report.ts";
-import { type Run, type Study } from "../client/studies.ts";
+import { receiptOf, type Run, type Study } from "../client/studies.ts";
 import { isPositive, kindOfRun, leading, type Finding } from "../core/model/finding.ts";
 import { type Kind } from "../core/model/outputs.ts";
 import { decimals, duration, fill, size, texts } from "../texts.ts";
@@ -21,9 +21,10 @@ export function ResultView(props: {
 }) {
   const { study, run } = props;
   const [chosen, setChosen] = useState(0);
-  const finding = run.findings[Math.min(chosen, run.findings.length - 1)];
+  const record = Math.min(chosen, run.findings.length - 1);
+  const finding = run.findings[record];
   const kind = kindOfRun(run);
-  const receipt = run.receipts[0];
+  const receipt = receiptOf(run, record);
   if (finding === undefined || receipt === undefined) return null;
   const frames = study.summary?.frameCount ?? 1;
   const file = study.name.replace(/\.[^.]*$/, "");
@@ -88,6 +89,7 @@ export function ResultView(props: {
       <details>
         <summary>{texts.result.receipt}</summary>
         <p>{texts.result.receiptIntro}</p>
+        <p class="detail">{texts.result.receiptProof}</p>
         <dl class="receipt">
           {Object.entries(texts.result.statement).map(([field, label]) => (
             <div key={field}>

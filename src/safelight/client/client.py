@@ -25,10 +25,11 @@ from safelight.circuit.signature import Signature
 from safelight.ckks.parameters import Parameters
 from safelight.ckks.secret import SecretKeys
 from safelight.client.answers import JobState, ModelInfo
-from safelight.client.diagnosis import Diagnosis, Receipt, diagnoses
+from safelight.client.diagnosis import Diagnosis, diagnoses
 from safelight.client.heatmaps import heatmap_of
 from safelight.client.inputs import load_inputs
 from safelight.client.key_sets import KeyState, Watch, upload_missing_keys
+from safelight.client.receipt import Receipt
 from safelight.client.transport import Transport
 from safelight.errors import (
     CancelledError,
@@ -43,7 +44,7 @@ from safelight.wire.ciphertext import (
     encode_ciphertext,
 )
 from safelight.wire.request import InferenceRequest, encode_request
-from safelight.wire.result import max_result_length, open_result
+from safelight.wire.result import max_result_length, open_result, signed_statement
 
 NONCE_BYTES = 16
 FloatArray = NDArray[np.float64]
@@ -282,15 +283,7 @@ class Client:
         probabilities = signature.probabilities(signature.unpack(slots, len(inputs)))
         maps = signature.unpack_maps(slots, len(inputs))
         clock.end("decrypt")
-        receipt = Receipt(
-            job=job.id,
-            service_key=self.service_key.hex(),
-            request_digest=statement.request_digest.hex(),
-            model_digest=statement.model_digest.hex(),
-            program_digest=statement.program_digest.hex(),
-            parameters_digest=statement.parameters_digest.hex(),
-            result_digest=statement.result_digest.hex(),
-        )
+        receipt = Receipt.of(signed_statement(message), self.service_key)
         return Answer(probabilities, clock.timings_ms, len(request), len(message), receipt, maps)
 
     def _waited(self, job_id: str) -> JobState:

@@ -1,4 +1,4 @@
-"""What a clinic gets: findings with coarse probabilities, and proof of who computed them."""
+"""What a clinic gets: findings with coarse probabilities, and the receipt of who computed them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.circuit.signature import Outputs, Signature
+from safelight.client.receipt import Receipt
 from safelight.wire.interface import ModelInterface
 
 LEVEL = "homomorphic"
 # CKKS is not IND-CPA-D: exact decrypted floats must not be shared, so three decimals are.
 PROBABILITY_DECIMALS = 3
 NO_FINDING = "no finding"
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """What the service signed: ties a result to request, model, program and parameters.
-
-    All digests are SHA-256 in hex.
-    """
-
-    job: str
-    service_key: str
-    request_digest: str
-    model_digest: str
-    program_digest: str
-    parameters_digest: str
-    result_digest: str
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from safelight.circuit.reference import evaluate
 from safelight.circuit.signature import Signature
 from safelight.client.client import Client
-from safelight.client.diagnosis import LEVEL, Receipt, decide, named
+from safelight.client.diagnosis import LEVEL, decide, named
+from safelight.client.receipt import Receipt
 from safelight.models.held_out import HeldOut
 from safelight.models.measures import truth_table
 from safelight.models.metrics import auc, multiclass_auc

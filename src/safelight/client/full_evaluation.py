@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from safelight.circuit.reference import evaluate
 from safelight.circuit.signature import Signature
 from safelight.client.client import Client
-from safelight.client.diagnosis import PROBABILITY_DECIMALS, Receipt, decide
+from safelight.client.diagnosis import PROBABILITY_DECIMALS, decide
 from safelight.client.evaluation import Compared, Evaluation, compare
+from safelight.client.receipt import Receipt
 from safelight.errors import InputError, UnreachableError
 from safelight.models.curves import (
     PrecisionRecallCurve,

@@ -23,8 +23,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from numpy.typing import NDArray
 
 from safelight.client.answers import JobState
-from safelight.client.diagnosis import Diagnosis, Receipt, diagnoses
+from safelight.client.diagnosis import Diagnosis, diagnoses
 from safelight.client.inputs import load_inputs
+from safelight.client.receipt import Receipt
 from safelight.client.sealed_answers import SealedModel
 from safelight.client.transport import Transport
 from safelight.errors import (
@@ -43,7 +44,7 @@ from safelight.wire.envelope_key import check_envelope_key
 from safelight.wire.levels import Level
 from safelight.wire.plain_tensor import ANSWER_BYTES, HEAD_BYTES, decode_answers, encode_inputs
 from safelight.wire.request import NONCE_BYTES
-from safelight.wire.result import max_result_length, open_result
+from safelight.wire.result import max_result_length, open_result, signed_statement
 from safelight.wire.sealed_request import SealedRequest, answer_context, encode_sealed_request
 from safelight.wire.transformation import Transformation
 
@@ -239,15 +240,7 @@ class SealedClient:
             raise MisbehavingServiceError("the signed result is that of another program")
         probabilities = interface.probabilities(numbers)
         phase("open")
-        receipt = Receipt(
-            job=job.id,
-            service_key=self.service_key.hex(),
-            request_digest=digest.hex(),
-            model_digest=statement.model_digest.hex(),
-            program_digest=statement.program_digest.hex(),
-            parameters_digest=statement.parameters_digest.hex(),
-            result_digest=statement.result_digest.hex(),
-        )
+        receipt = Receipt.of(signed_statement(message), self.service_key)
         return SealedAnswer(probabilities, timings, len(request), len(message), receipt)
 
     def _as_sent(

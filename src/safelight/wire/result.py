@@ -113,6 +113,51 @@ class ResultStatement:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class SignedStatement:
+    """The bytes of a statement and the Ed25519 signature over them: what proves who answered.
+
+    Args:
+        stated: As `ResultStatement.to_bytes`.
+        signature: 64 bytes over ``safelight result v1``, a zero byte, and ``stated``.
+    """
+
+    stated: bytes
+    signature: bytes
+
+    def verified(self, public_key: Ed25519PublicKey) -> ResultStatement:
+        """What was stated, once it is known that the holder of ``public_key`` signed it.
+
+        Raises:
+            MalformedError: Not a statement.
+            MisbehavingServiceError: A false signature, or another key's.
+        """
+        statement = ResultStatement.from_bytes(self.stated)
+        try:
+            public_key.verify(self.signature, _DOMAIN + self.stated)
+        except InvalidSignature as exc:
+            raise MisbehavingServiceError(
+                "the result's signature is false", hint="do not use this result; ask the operator"
+            ) from exc
+        return statement
+
+
+def signed_statement(data: Buffer) -> SignedStatement:
+    """Statement and signature of a result message, to be verified now or later.
+
+    Raises:
+        WireError: Not a result message: cut short, too long, another version or kind.
+    """
+    view = memoryview(data)
+    decode_whole(view, Kind.RESULT, header_bytes=HEADER_BYTES)
+    stated_bytes, reserved, size, signature = _FIELDS.unpack_from(view, PROLOGUE.size)
+    if reserved != _RESERVED:
+        raise MalformedError("reserved bytes are not zero")
+    check_announced(len(view), HEADER_BYTES + stated_bytes + size)
+    stated = bytes(view[HEADER_BYTES : HEADER_BYTES + stated_bytes])
+    return SignedStatement(stated, signature)
+
+
 def max_result_length(ciphertext_length: int) -> int:
     """Most bytes of a result message around a ciphertext message of that length."""
     return HEADER_BYTES + MAX_STATEMENT_BYTES + ciphertext_length
@@ -165,22 +210,9 @@ def open_result(
             signed one; the answer to another request; of another model; under other parameters;
             with other keys; at another level of protection.
     """
-    view = memoryview(data)
-    decode_whole(view, Kind.RESULT, header_bytes=HEADER_BYTES)
-    stated_bytes, reserved, size, signature = _FIELDS.unpack_from(view, PROLOGUE.size)
-    if reserved != _RESERVED:
-        raise MalformedError("reserved bytes are not zero")
-    check_announced(len(view), HEADER_BYTES + stated_bytes + size)
-    stated = bytes(view[HEADER_BYTES : HEADER_BYTES + stated_bytes])
-    statement = ResultStatement.from_bytes(stated)
-    ciphertext = view[HEADER_BYTES + stated_bytes :]
-
-    try:
-        public_key.verify(signature, _DOMAIN + stated)
-    except InvalidSignature as exc:
-        raise MisbehavingServiceError(
-            "the result's signature is false", hint="do not use this result; ask the operator"
-        ) from exc
+    signed = signed_statement(data)
+    statement = signed.verified(public_key)
+    ciphertext = memoryview(data)[HEADER_BYTES + len(signed.stated) :]
     expectations = [
         (hashlib.sha256(ciphertext).digest() == statement.result_digest, "another ciphertext"),
         (statement.request_digest == request_digest, "another request"),

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from safelight.circuit.signature import Outputs, Signature
-from safelight.client.diagnosis import LEVEL, Diagnosis, Receipt, decide, diagnoses
+from safelight.client.diagnosis import LEVEL, Diagnosis, decide, diagnoses
+from safelight.client.receipt import Receipt
 from safelight.models.registry import compiled_model
 
-RECEIPT = Receipt("job", "key", "request", "model", "program", "parameters", "result")
+RECEIPT = Receipt(
+    "job", "key", "request", "model", "program", "parameters", "keys", "result", 0, "level", "", ""
+)
 
 
 def signature(classes: tuple[str, ...], positive: str, threshold: float) -> Signature:

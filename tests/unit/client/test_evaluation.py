@@ -11,15 +11,17 @@ import pytest
 
 from safelight.circuit.reference import evaluate
 from safelight.client.client import Answer
-from safelight.client.diagnosis import Receipt
 from safelight.client.evaluation import PHASES, evaluate_model
+from safelight.client.receipt import Receipt
 from safelight.models.held_out import HeldOut
 from safelight.models.registry import compiled_model, load_model
 
 NAME = "wdbc-logistic"
 MODEL = load_model(NAME)
 SIGNATURE = compiled_model(NAME)[1].signature
-RECEIPT = Receipt("job", "key", "request", "model", "program", "parameters", "result")
+RECEIPT = Receipt(
+    "job", "key", "request", "model", "program", "parameters", "keys", "result", 0, "level", "", ""
+)
 
 
 class ClearClient:

@@ -12,14 +12,17 @@ from PIL import Image as Picture
 
 from safelight.circuit.outputs import Outputs
 from safelight.circuit.signature import Signature
-from safelight.client.diagnosis import Receipt, diagnoses
+from safelight.client.diagnosis import diagnoses
 from safelight.client.heatmaps import check_has_maps, heatmap_of, seen_part, write_heatmap
+from safelight.client.receipt import Receipt
 from safelight.errors import InputError
 from safelight.imaging.heatmap import LEAST_FULL_SCALE, STEPS, coarse, overlay
 from safelight.models.registry import compiled_model
 
 PLAIN = compiled_model("wdbc-logistic")[1].signature
-RECEIPT = Receipt("job", "key", "request", "model", "program", "parameters", "result")
+RECEIPT = Receipt(
+    "job", "key", "request", "model", "program", "parameters", "keys", "result", 0, "level", "", ""
+)
 
 
 def signature(outputs: Outputs, *steps: dict[str, Any]) -> Signature:

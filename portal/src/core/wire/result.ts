@@ -24,6 +24,12 @@ export interface Statement {
   level: string;
 }
 
+/** What the service signed, byte for byte, and its Ed25519 signature, in hex: for whoever checks later. */
+export interface Proof {
+  statement: string;
+  signature: string;
+}
+
 /** What the answer to a request must state. */
 export interface Expected {
   requestDigest: string;
@@ -41,7 +47,7 @@ export async function openResult(
   data: Bytes,
   publicKey: Uint8Array,
   expected: Expected,
-): Promise<{ statement: Statement; ciphertext: Bytes }> {
+): Promise<{ statement: Statement; proof: Proof; ciphertext: Bytes }> {
   readPrologue(data, KIND.result, HEADER_BYTES);
   const view = viewOf(data);
   const statedBytes = view.getUint16(16, true);
@@ -65,7 +71,11 @@ export async function openResult(
     [statement.programDigest === expected.programDigest, "program"],
   ];
   for (const [fits, what] of holds) if (!fits) throw serviceError("another-answer", { what });
-  return { statement, ciphertext };
+  return {
+    statement,
+    proof: { statement: toHex(stated), signature: toHex(signature) },
+    ciphertext,
+  };
 }
 
 async function verified(key: Uint8Array, signature: Bytes, message: Bytes): Promise<boolean> {
