@@ -102,6 +102,7 @@ export const texts = {
     remove: "Delete",
     removeConfirm: "Delete “{name}” and its result from this browser?",
     records: "records",
+    series: "{description} ({count} images)",
     drop: "Drop to add to the worklist",
     reading: "Reading {count} …",
     damaged: "Studies that are damaged and cannot be read any more: {count}. The others, and your keys, are not touched.",
@@ -112,6 +113,7 @@ export const texts = {
   form: {
     title: "Enter a record",
     intro: "Values go into the worklist of this browser and are encrypted before anything is sent.",
+    model: "For the model",
     name: "Name for the worklist",
     nameValue: "Record",
     save: "Add to the worklist",
@@ -123,6 +125,8 @@ export const texts = {
     label:
       "Image. Arrow keys change the frame, plus and minus the zoom. W and N widen and narrow the window, B and D brighten and darken. H shows the heatmap, I inverts, F fits, R resets, Shift and arrows move.",
     none: "Choose a study in the worklist.",
+    unchecked:
+      "No model for records is known, so the table is shown as it stands. It is checked when the service offers one.",
     window: "Width",
     level: "Level",
     presets: "Window preset",
@@ -256,6 +260,8 @@ export const texts = {
     replaceConfirm:
       "The imported key replaces the one for the same parameters. Answers that are still on their way under the old one cannot be decrypted any more. Go on?",
     filePassphrase: "Passphrase of the key file",
+    repeat: "Passphrase of the key file once more",
+    ownPassphrase: "Passphrase of this browser",
     exportIntro:
       "The file is encrypted under this passphrase, and the Python client reads it too. Choose one that you have not used in this browser.",
     save: "Save the key file",
@@ -333,6 +339,7 @@ export const texts = {
     "key/short-passphrase": "The passphrase must have at least {count} characters.",
     "key/empty-passphrase": "An empty passphrase protects nothing.",
     "key/wrong-passphrase": "The passphrase is wrong.",
+    "key/wrong-vault-passphrase": "The passphrase of this browser is wrong. The key is not exported.",
     "key/vault-exists": "This browser is set up already. Reload the page.",
     "key/vault-damaged": "What this browser kept is damaged and cannot be decrypted.",
     "key/replaced": "The secret key that this request was encrypted under is not in this browser any more, so its answer cannot be read. Try again; the image is encrypted anew.",

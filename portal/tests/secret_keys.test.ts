@@ -3,7 +3,7 @@
 import initialize, { type MainModule } from "node-seal";
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 
-import { readKeyFile, secretRows, writeKeyFile } from "../src/core/ckks/key_file.ts";
+import { passphraseForms, readKeyFile, secretRows, writeKeyFile } from "../src/core/ckks/key_file.ts";
 import { multiplyMod } from "../src/core/ckks/modular.ts";
 import { checkedParameters, stepOfElement, type Parameters } from "../src/core/ckks/parameters.ts";
 import { SecretKeys } from "../src/core/ckks/secret_keys.ts";
@@ -135,6 +135,14 @@ test("residues that are none leave nothing behind", () => {
   expect(() => secretRows(bytes, parameters)).toThrow("key-file-header");
   expect(bytes.every((byte) => byte === 0)).toBe(true);
 });
+
+test("a passphrase is the same however its letters are composed", async () => {
+  const { epoch } = keys;
+  const file = await writeKeyFile({ parameters, epoch, rows: [...keys.unsafeSecretRows()] }, "cafe\u0301 passphrase");
+  expect((await readKeyFile(file, "caf\u00e9 passphrase")).epoch).toEqual(epoch);
+  expect(passphraseForms("cafe\u0301")).toEqual(["caf\u00e9", "cafe\u0301"]);
+  expect(passphraseForms("cafe")).toEqual(["cafe"]);
+}, 60_000);
 
 test("the key file of a large ring, after its keys have grown the memory", async () => {
   const large = await checkedParameters(16384, LARGE_PRIMES);

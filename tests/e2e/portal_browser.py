@@ -144,7 +144,18 @@ class PortalTab:
         targets = []
         for index in range(self.page.locator("dialog .keys li").count()):
             self.page.get_by_role("button", name="Export").nth(index).click()
-            self.page.get_by_label("Passphrase of the key file").fill(passphrase)
+            labels = ("Passphrase of the key file", "Passphrase of the key file once more")
+            for label, value in ((labels[0], passphrase), (labels[1], passphrase + ".")):
+                self.page.get_by_label(label, exact=True).fill(value)
+            own = self.page.get_by_label("Passphrase of this browser")
+            # a slip in either field saves nothing
+            own.fill(PASSPHRASE + ".")
+            self.page.get_by_role("button", name="Save the key file").click()
+            self.page.wait_for_selector("dialog >> text=The two passphrases differ")
+            self.page.get_by_label(labels[1], exact=True).fill(passphrase)
+            self.page.get_by_role("button", name="Save the key file").click()
+            self.page.wait_for_selector("dialog >> text=passphrase of this browser is wrong")
+            own.fill(PASSPHRASE)
             with self.page.expect_download() as download:
                 self.page.get_by_role("button", name="Save the key file").click()
             targets.append(folder / f"exported-{index}.key")

@@ -89,7 +89,7 @@ def test_portal_refuses_an_altered_signature(
         tab.page.context.close()
 
 
-def test_portal_with_a_wrong_passphrase(tab: PortalTab) -> None:
+def test_portal_with_a_wrong_passphrase(tab: PortalTab, tmp_path: Path) -> None:
     tab.page.reload()
     tab.unlock("not the passphrase")
     assert "passphrase is wrong" in tab.problem()
@@ -99,12 +99,22 @@ def test_portal_with_a_wrong_passphrase(tab: PortalTab) -> None:
     tab.unlock()
     tab.page.wait_for_selector(".workbench")
     tab.page.wait_for_selector(".messages >> text=No service answers")
-    tab.page.wait_for_selector(".worklist li")
+    text, table = tmp_path / "text.csv", tmp_path / "offline.csv"
+    text.write_text("hello,world")
+    tab.add(text)
+    tab.page.wait_for_selector(".messages >> text=The table has no records")
+    table.write_text("feature,value\nx,61\n")
+    tab.add_one(table)  # shown as it stands, and checked when the service answers
+    tab.page.wait_for_selector(".records >> text=shown as it stands")
+    assert "61" in tab.page.inner_text(".records table")
     tab.screenshot("no-service")
     tab.page.unroute("**/v1/**")
     tab.page.get_by_role("button", name="Try again").first.click()
     tab.page.wait_for_selector(".messages >> text=No service answers", state="detached")
-    tab.page.wait_for_selector(".choice")
+    tab.page.wait_for_selector(".records >> text=features")
+    tab.page.get_by_role("button", name="Delete: offline.csv").click()
+    tab.page.get_by_role("button", name="Yes, go on").click()
+    tab.page.wait_for_selector(".worklist li >> text=offline.csv", state="detached")
 
 
 def test_portal_with_a_token_that_was_revoked(

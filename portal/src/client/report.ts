@@ -1,5 +1,6 @@
 // Reports of one analysis, made in the tab: JSON for machines, PDF for people.
 
+import { type ImageSummary } from "../core/imaging/viewable.ts";
 import { isPositive, kindOfRun, leading } from "../core/model/finding.ts";
 import { decimals, duration, fill, size, texts } from "../texts.ts";
 import { PdfPage, pdfDocument, type PdfImage } from "./pdf.ts";
@@ -10,12 +11,18 @@ const QUIET = [0.4, 0.4, 0.45] as const;
 const ACCENT = [0.75, 0.25, 0.12] as const;
 const MOST_CLASSES = 15;
 
+/** What a report says of the image: never whose it is; who hands it on decides that. */
+function unnamed({ summary }: Study): Omit<ImageSummary, "identity"> {
+  const { identity: _, ...image } = summary!;
+  return image;
+}
+
 export function reportJson(study: Study, run: Run): string {
   const document = {
     format: "safelight-report-1",
     notice: texts.notDevice,
     study: { name: study.name, kind: study.kind, added: study.addedAt },
-    ...(study.kind === "image" ? { image: study.summary, frame: run.frame } : {}),
+    ...(study.kind === "image" ? { image: unnamed(study), frame: run.frame } : {}),
     model: { name: run.model, version: run.version, title: run.title },
     analysed: run.startedAt,
     kind: kindOfRun(run),

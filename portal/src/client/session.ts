@@ -358,8 +358,14 @@ export class Session {
     return keys.filter((key) => key !== null);
   }
 
-  async exportKey(parametersDigest: string, passphrase: string): Promise<Bytes> {
+  /** The key file, for whoever knows the passphrase of this browser. */
+  async exportKey(
+    parametersDigest: string,
+    passphrase: string,
+    vaultPassphrase: string,
+  ): Promise<Bytes> {
     checkPassphrase(passphrase);
+    await this.vault.confirm(vaultPassphrase, this.crypto.deriveKey);
     const key = await this.vault.getRaw<StoredKey>(`secret/${parametersDigest}`);
     if (key === null) throw keyError("replaced");
     return this.#using(parametersDigest, async () => {

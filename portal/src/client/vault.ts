@@ -4,6 +4,7 @@
 // of public parameters), their number and sizes, and of each secret key N, the primes and the epoch.
 
 import { randomBytes, type Bytes } from "../core/bytes.ts";
+import { passphraseForms } from "../core/ckks/key_file.ts";
 import { keyError } from "../core/errors.ts";
 import { Database } from "./database.ts";
 import { open, seal, type Sealed } from "./sealed.ts";
@@ -15,6 +16,20 @@ interface VaultHeader {
   version: 1;
   salt: Bytes;
   check: Sealed;
+}
+
+/** The key that a passphrase gives; null where it is the wrong one. */
+async function keyOf(
+  header: VaultHeader | undefined,
+  passphrase: string,
+  derive: Derive,
+): Promise<CryptoKey | null> {
+  if (header?.version !== 1) throw keyError("vault-damaged");
+  for (const form of passphraseForms(passphrase)) {
+    const key = await derive(form, header.salt);
+    if ((await open(key, CHECK, header.check).catch(() => null)) !== null) return key;
+  }
+  return null;
 }
 
 const CHECK = "check";
@@ -64,7 +79,7 @@ export class Vault {
     const database = await Database.open();
     if ((await database.get("vault", "header")) !== undefined) throw keyError("vault-exists");
     const salt = randomBytes(16);
-    const key = await derive(passphrase, salt);
+    const key = await derive(passphraseForms(passphrase)[0]!, salt);
     const check = await seal(key, CHECK, new TextEncoder().encode(CHECK));
     await database.put("vault", "header", { version: 1, salt, check } satisfies VaultHeader);
     return new Vault(database, key);
@@ -73,15 +88,18 @@ export class Vault {
   static async unlock(passphrase: string, derive: Derive): Promise<Vault> {
     const database = await Database.open();
     const header = await database.get<VaultHeader>("vault", "header");
-    if (header?.version !== 1) throw keyError("vault-damaged");
-    const key = await derive(passphrase, header.salt);
-    try {
-      await open(key, CHECK, header.check);
-    } catch {
+    const key = await keyOf(header, passphrase, derive);
+    if (key === null) {
       database.close();
       throw keyError("wrong-passphrase");
     }
     return new Vault(database, key);
+  }
+
+  /** Refuses whoever sits at an unlocked page and does not know its passphrase. */
+  async confirm(passphrase: string, derive: Derive): Promise<void> {
+    const header = await this.#database.get<VaultHeader>("vault", "header");
+    if ((await keyOf(header, passphrase, derive)) === null) throw keyError("wrong-vault-passphrase");
   }
 
   /** Deletes everything that this browser keeps. */

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { type Session } from "../client/session.ts";
 import { askToPersist } from "../client/vault.ts";
 import { toHex } from "../core/bytes.ts";
+import { keyError } from "../core/errors.ts";
 import { log2Qp } from "../core/ckks/parameters.ts";
 import { fill, texts } from "../texts.ts";
 import { type StoredKey } from "../workers/crypto.ts";
@@ -17,6 +18,8 @@ export function KeysDialog({ session, onClose }: { session: Session; onClose: ()
   const [exporting, setExporting] = useState<StoredKey | null>(null);
   const [file, setFile] = useState<File | null>(null);
   const [passphrase, setPassphrase] = useState("");
+  const [repeat, setRepeat] = useState("");
+  const [own, setOwn] = useState("");
   const [said, setSaid] = useState("");
   const [question, setQuestion] = useState<Question | null>(null);
   const picker = useRef<HTMLInputElement>(null);
@@ -31,10 +34,11 @@ export function KeysDialog({ session, onClose }: { session: Session; onClose: ()
   const exportKey = (event: Event): void => {
     event.preventDefault();
     void action.run(async () => {
-      const bytes = await session.exportKey(exporting!.parametersDigest, passphrase);
+      if (passphrase !== repeat) throw keyError("mismatch");
+      const bytes = await session.exportKey(exporting!.parametersDigest, passphrase, own);
       save(bytes, `safelight-${toHex(exporting!.epoch).slice(0, 8)}.key`, "application/octet-stream");
       setExporting(null);
-      setPassphrase("");
+      for (const forget of [setPassphrase, setRepeat, setOwn]) forget("");
       setSaid(texts.keys.exported);
     });
   };
@@ -86,7 +90,9 @@ export function KeysDialog({ session, onClose }: { session: Session; onClose: ()
       {exporting && (
         <form onSubmit={exportKey} aria-busy={action.busy}>
           <p>{texts.keys.exportIntro}</p>
+          <Field label={texts.keys.ownPassphrase} value={own} onInput={setOwn} password autoComplete="current-password" />
           <Field label={texts.keys.filePassphrase} value={passphrase} onInput={setPassphrase} password autoComplete="new-password" />
+          <Field label={texts.keys.repeat} value={repeat} onInput={setRepeat} password autoComplete="new-password" />
           <button type="submit" class="primary" disabled={action.busy}>
             {texts.keys.save}
           </button>

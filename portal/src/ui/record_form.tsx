@@ -15,7 +15,8 @@ export function RecordForm(props: {
   onClose: () => void;
 }) {
   const forRecords = props.models.filter((model) => model.signature.inputNames.length > 0);
-  const [model] = forRecords;
+  const [chosen, setChosen] = useState(0);
+  const model = forRecords[chosen];
   const names = model?.signature.inputNames ?? [];
   const [title, setTitle] = useState<string>(texts.form.nameValue);
   const [values, setValues] = useState<Record<string, string>>({});
@@ -39,6 +40,18 @@ export function RecordForm(props: {
     <Dialog title={texts.form.title} wide onClose={props.onClose}>
       <p>{texts.form.intro}</p>
       <form class="record-form" onSubmit={submit}>
+        {forRecords.length > 1 && (
+          <label class="field">
+            <span>{texts.form.model}</span>
+            <select value={chosen} onChange={(event) => setChosen(Number(event.currentTarget.value))}>
+              {forRecords.map((one, index) => (
+                <option key={one.name} value={index}>
+                  {one.signature.title}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
         <Field label={texts.form.name} value={title} onInput={setTitle} />
         <div class="features">
           {names.map((name) => (

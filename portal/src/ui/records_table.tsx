@@ -12,19 +12,29 @@ import { toneOf } from "./tone.ts";
 
 const MOST_ROWS = 200;
 
+interface Rows {
+  names: string[];
+  rows: readonly (ArrayLike<number> | string[])[];
+}
+
 export function RecordsTable(props: {
   study: Study;
   session: Session;
   load: () => Promise<Bytes | null>;
 }) {
   const { study, session } = props;
-  const [records, setRecords] = useState<{ names: string[]; rows: Float64Array[] } | null>(null);
+  const [records, setRecords] = useState<Rows | null>(null);
   const action = useAction();
   const models = session.models.filter((model) => model.signature.preprocessing.isForRecords);
 
   useEffect(() => {
-    if (models.length === 0) return;
     void action.run(async () => {
+      setRecords(null);
+      if (models.length === 0) {
+        // without a service nobody says what the columns are: the table is shown as it stands
+        setRecords(await session.imaging.table((await props.load())!, MOST_ROWS));
+        return;
+      }
       for (const [index, { signature }] of models.entries()) {
         try {
           const content = (await props.load())!;
@@ -46,6 +56,7 @@ export function RecordsTable(props: {
   return (
     <div class="records">
       <Problem error={action.error} />
+      {records && models.length === 0 && <p class="warning">{texts.viewer.unchecked}</p>}
       {records && (
         <div class="scroller" tabIndex={0} aria-label={study.name} role="region">
           <table>
@@ -71,7 +82,7 @@ export function RecordsTable(props: {
                         {finding.finding} {leading(finding, kind).probability.toFixed(3)}
                       </td>
                     )}
-                    {[...row].map((value, column) => (
+                    {Array.from<number | string>(row).map((value, column) => (
                       <td key={column}>{value}</td>
                     ))}
                   </tr>

@@ -308,6 +308,8 @@ export function Workbench(props: {
 /** A table is worth keeping only if a model that is offered can read it. */
 async function checkTable(session: Session, content: Uint8Array): Promise<void> {
   const readers = session.models.filter((model) => model.signature.preprocessing.isForRecords);
+  // without a service: that it is a table with records is all that can be known
+  if (readers.length === 0) await session.imaging.table(content, 0);
   let failure: unknown = null;
   for (const { signature } of readers) {
     const steps = signature.preprocessing.toJson();

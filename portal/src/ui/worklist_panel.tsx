@@ -3,9 +3,10 @@
 import { useRef, useState } from "preact/hooks";
 
 import { isOpen, type Study } from "../client/studies.ts";
+import { identityLine, matches, ordered } from "../client/worklist_order.ts";
 import { isPositive, kindOfRun, leading } from "../core/model/finding.ts";
 import { type ModelInfo } from "../core/service/answers.ts";
-import { sentence, texts } from "../texts.ts";
+import { fill, sentence, texts } from "../texts.ts";
 import { toneOf } from "./tone.ts";
 
 type Filter = "all" | "open" | "finished";
@@ -24,12 +25,10 @@ export function WorklistPanel(props: {
   const [search, setSearch] = useState("");
   const [filter, setFilter] = useState<Filter>("all");
   const picker = useRef<HTMLInputElement>(null);
-  const words = search.toLowerCase();
   const visible = props.studies.filter((study) => {
     if (filter === "finished" && study.run?.phase !== "done") return false;
     if (filter === "open" && study.run?.phase === "done") return false;
-    const findings = study.run?.findings.map((one) => one.finding).join(" ") ?? "";
-    return `${study.name} ${findings} ${study.run?.model ?? ""}`.toLowerCase().includes(words);
+    return matches(study, search);
   });
   const takesRecords = props.models.some((model) => model.signature.preprocessing.isForRecords);
   return (
@@ -83,7 +82,7 @@ export function WorklistPanel(props: {
         <p class="hollow">{texts.worklist.noMatch}</p>
       ) : (
         <ul>
-          {visible.map((study) => (
+          {ordered(visible).map(({ study, heading }) => (
             <li key={study.id} class={study.id === props.chosen ? "chosen" : ""}>
               <button
                 type="button"
@@ -91,7 +90,13 @@ export function WorklistPanel(props: {
                 aria-current={study.id === props.chosen ? "true" : undefined}
                 onClick={() => props.onChoose(study.id)}
               >
+                {heading && (
+                  <span class="series">
+                    {fill(texts.worklist.series, heading)}
+                  </span>
+                )}
                 <span class="name">{study.name}</span>
+                {identityLine(study) !== "" && <span class="identity">{identityLine(study)}</span>}
                 <span class="detail">{detailOf(study)}</span>
                 <Outcome study={study} />
               </button>

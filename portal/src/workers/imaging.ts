@@ -13,7 +13,7 @@ import { openImage } from "../core/imaging/load.ts";
 import { MAX_TABLE_BYTES } from "../core/imaging/limits.ts";
 import { OpenImages } from "../core/imaging/open_images.ts";
 import { Preprocessing } from "../core/imaging/preprocessing.ts";
-import { readRecords } from "../core/imaging/records.ts";
+import { readRecords, readTable } from "../core/imaging/records.ts";
 import { sniff } from "../core/imaging/file_format.ts";
 import { type ImageSummary, type ViewableFrame } from "../core/imaging/viewable.ts";
 import { serve } from "./rpc.ts";
@@ -67,6 +67,12 @@ const methods = {
     const steps = Preprocessing.fromJson(preprocessing);
     const features = readRecords(content, count, names);
     return { features, inputs: features.map((record) => steps.applyToRecord(record)) };
+  },
+
+  /** A table as it stands, where no model is known that says what its columns are. */
+  table(content: Uint8Array, mostRows: number): { names: string[]; rows: string[][] } {
+    const { names, rows } = readTable(content);
+    return { names, rows: rows.slice(0, mostRows).map((row) => row.map(String)) };
   },
 
   close(id: string): void {

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import struct
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,15 @@ _MAX_FILE_BYTES = 16 << 20  # N = 32768 with as many primes as the table allows 
 # RFC 7914 calls r = 8, p = 1 usual; n = 2^17 takes 128 MB and about half a second.
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 1 << 17, 8, 1
 _MAX_SCRYPT_N = 1 << 20
+
+
+def _forms(passphrase: str) -> list[str]:
+    """How a passphrase is tried.
+
+    Files are written under its NFC form, since keyboards compose an é in different ways; one that
+    was written before that may be under the passphrase as it was typed.
+    """
+    return list(dict.fromkeys([unicodedata.normalize("NFC", passphrase), passphrase]))
 
 
 def _derive(passphrase: str, salt: bytes, cost: int) -> bytes:
@@ -66,7 +76,7 @@ def save_key_file(keys: SecretKeys, path: Path, passphrase: str, *, replace: boo
     ).encode("ascii")
     bound = _HEAD.pack(_MAGIC, _VERSION, len(header)) + header + nonce
     secret = np.ascontiguousarray(keys.unsafe_secret_residues(), dtype="<u8").tobytes()
-    sealed = AESGCM(_derive(passphrase, salt, _SCRYPT_N)).encrypt(nonce, secret, bound)
+    sealed = AESGCM(_derive(_forms(passphrase)[0], salt, _SCRYPT_N)).encrypt(nonce, secret, bound)
     temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,13 +111,15 @@ def load_key_file(path: Path, passphrase: str) -> SecretKeys:
     if len(data) != start + _NONCE_BYTES + 8 * count + _TAG_BYTES:
         raise KeyFileError(f"{path.name} is cut short or too long", hint="restore it from a copy")
     bound, sealed = data[: start + _NONCE_BYTES], data[start + _NONCE_BYTES :]
-    try:
-        secret = AESGCM(_derive(passphrase, salt, cost)).decrypt(bound[start:], sealed, bound)
-    except InvalidTag:
+    for form in _forms(passphrase):
+        with contextlib.suppress(InvalidTag):
+            secret = AESGCM(_derive(form, salt, cost)).decrypt(bound[start:], sealed, bound)
+            break
+    else:
         raise KeyFileError(
             "the passphrase is wrong, or the key file was changed",
             hint="without the passphrase the key, and every result under it, is lost",
-        ) from None
+        )
     residues = np.frombuffer(secret, "<u8").astype(np.uint64).reshape(-1, parameters.n)
     return SecretKeys(parameters, residues, epoch)
 

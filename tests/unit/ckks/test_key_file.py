@@ -220,3 +220,20 @@ def test_places_that_cannot_be_written_or_read(tmp_path: Path, keys: SecretKeys)
 def test_a_file_without_end_is_not_read_to_its_end() -> None:
     with pytest.raises(KeyFileError, match="not a Safelight key file"):
         load_key_file(Path("/dev/zero"), PASSPHRASE)
+
+
+def test_a_passphrase_is_the_same_however_its_letters_are_composed(
+    tmp_path: Path, keys: SecretKeys, cheap: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed, decomposed = "caf\u00e9 au lait", "cafe\u0301 au lait"
+    save_key_file(keys, tmp_path / "new.key", decomposed)
+    for passphrase in (composed, decomposed):
+        assert load_key_file(tmp_path / "new.key", passphrase).epoch == keys.epoch
+    # a file from before, under the passphrase as it was typed
+    monkeypatch.setattr(key_file, "_forms", lambda passphrase: [passphrase])
+    save_key_file(keys, tmp_path / "old.key", decomposed)
+    monkeypatch.undo()
+    monkeypatch.setattr(key_file, "_SCRYPT_N", 2)
+    assert load_key_file(tmp_path / "old.key", decomposed).epoch == keys.epoch
+    with pytest.raises(KeyFileError, match="passphrase is wrong"):
+        load_key_file(tmp_path / "old.key", composed)

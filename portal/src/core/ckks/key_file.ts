@@ -22,6 +22,14 @@ export interface StoredSecret {
   rows: Float64Array[];
 }
 
+/**
+ * How a passphrase is tried. New things are written under its NFC form, since keyboards compose an é in
+ * different ways; what was written before that may be under the passphrase as it was typed.
+ */
+export function passphraseForms(passphrase: string): string[] {
+  return [...new Set([passphrase.normalize("NFC"), passphrase])];
+}
+
 /** An AES-GCM key from a passphrase: scrypt takes 128 MB and about a second in a browser. */
 export async function passphraseKey(
   passphrase: string,
@@ -60,7 +68,7 @@ export async function writeKeyFile(secret: StoredSecret, passphrase: string): Pr
   const bound = concat(head, header, nonce);
   const plain = secretBytes(secret.rows);
   try {
-    const key = await passphraseKey(passphrase, salt);
+    const key = await passphraseKey(passphraseForms(passphrase)[0]!, salt);
     const algorithm = { name: "AES-GCM", iv: nonce, additionalData: bound };
     return concat(bound, new Uint8Array(await crypto.subtle.encrypt(algorithm, key, plain)));
   } finally {
@@ -81,16 +89,14 @@ export async function readKeyFile(file: Bytes, passphrase: string): Promise<Stor
   const words = parameters.primes.length * parameters.n;
   if (file.length !== start + NONCE_BYTES + 8 * words + TAG_BYTES) throw keyError("key-file-cut");
   const bound = file.slice(0, start + NONCE_BYTES);
-  const key = await passphraseKey(passphrase, salt, cost);
   const algorithm = { name: "AES-GCM", iv: bound.slice(start), additionalData: bound };
-  let plain: Uint8Array;
-  try {
-    const sealed = file.slice(start + NONCE_BYTES);
-    plain = new Uint8Array(await crypto.subtle.decrypt(algorithm, key, sealed));
-  } catch {
-    throw keyError("wrong-key-file-passphrase");
+  const sealed = file.slice(start + NONCE_BYTES);
+  for (const form of passphraseForms(passphrase)) {
+    const key = await passphraseKey(form, salt, cost);
+    const plain = await crypto.subtle.decrypt(algorithm, key, sealed).catch(() => null);
+    if (plain !== null) return { parameters, epoch, rows: secretRows(new Uint8Array(plain), parameters) };
   }
-  return { parameters, epoch, rows: secretRows(plain, parameters) };
+  throw keyError("wrong-key-file-passphrase");
 }
 
 /** The residues as little-endian 64-bit words, prime by prime. The caller overwrites them. */

@@ -10,22 +10,8 @@ export function readRecords(
   featureCount: number,
   featureNames: readonly string[],
 ): Float64Array[] {
-  if (content.length > MAX_TABLE_BYTES) throw inputError("table-too-large");
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(content).trim();
-  } catch {
-    throw inputError("table-not-text");
-  }
-  if (text === "") throw inputError("table-empty");
-  const { names, rows } = text[0] === "[" || text[0] === "{" ? jsonRows(text) : csvRows(text);
-  if (rows.length === 0) throw inputError("no-records");
+  const { names, rows } = readTable(content);
   const width = names.length || rows[0]!.length;
-  rows.forEach((row, index) => {
-    if (row.length !== width) {
-      throw inputError("ragged-table", { row: index + 1, found: row.length, wanted: width });
-    }
-  });
   const columns = featureColumns(names, width, featureNames);
   if (columns.length !== featureCount) {
     throw inputError("feature-count", { found: columns.length, wanted: featureCount });
@@ -35,9 +21,31 @@ export function readRecords(
   );
 }
 
-interface Table {
+/** A table before a model says which of its columns it takes; no names where it has no header. */
+export interface Table {
   names: string[];
   rows: unknown[][];
+}
+
+export function readTable(content: Uint8Array): Table {
+  if (content.length > MAX_TABLE_BYTES) throw inputError("table-too-large");
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(content).trim();
+  } catch {
+    throw inputError("table-not-text");
+  }
+  if (text === "") throw inputError("table-empty");
+  const table = text[0] === "[" || text[0] === "{" ? jsonRows(text) : csvRows(text);
+  const { names, rows } = table;
+  if (rows.length === 0) throw inputError("no-records");
+  const width = names.length || rows[0]!.length;
+  rows.forEach((row, index) => {
+    if (row.length !== width) {
+      throw inputError("ragged-table", { row: index + 1, found: row.length, wanted: width });
+    }
+  });
+  return table;
 }
 
 function csvRows(text: string): Table {

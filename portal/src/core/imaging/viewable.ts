@@ -36,6 +36,19 @@ export interface Marks {
   bottom: string;
 }
 
+/** Whose image it is. It stays in this browser, sealed; empty where the file does not say. */
+export interface Identity {
+  patientName: string;
+  patientId: string;
+  /** ISO 8601. */
+  studyDate: string;
+  /** Of the series, or else of the study. */
+  description: string;
+  seriesUid: string;
+  seriesNumber: number | null;
+  instanceNumber: number | null;
+}
+
 export interface ImageSummary {
   format: string;
   detail: string;
@@ -44,4 +57,6 @@ export interface ImageSummary {
   frameCount: number;
   defaultFrame: number;
   modality: string;
+  /** Of DICOM files; absent in what was kept before. */
+  identity?: Identity;
 }

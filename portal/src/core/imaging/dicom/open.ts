@@ -5,6 +5,7 @@ import { type OpenedImage } from "../opened_image.ts";
 import { frameAttributes, lateralityOf, marksOf, spacingMm } from "./attributes.ts";
 import { damagedUnless, parseDicomFile } from "./data_set.ts";
 import { codestreamsOf } from "./fragments.ts";
+import { identityOf } from "./identity.ts";
 import { geometryOf, TAGS } from "./geometry.ts";
 import { renderPixels, viewableFrame } from "./rendering.ts";
 import { frameSamples, type Samples } from "./samples.ts";
@@ -50,6 +51,7 @@ export async function openDicom(content: Uint8Array): Promise<OpenedImage> {
       frameCount: geometry.frames,
       defaultFrame: Math.floor(geometry.frames / 2),
       modality: dataSet.code("x00080060"),
+      identity: damagedUnless(() => identityOf(dataSet)),
     },
     frame: async (index) => ({
       ...viewableFrame(await samplesOf(index), geometry, attributesOf(index)),
