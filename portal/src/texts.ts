@@ -276,6 +276,7 @@ export const texts = {
     made: "Made {time} in the browser",
     study: "Study",
     image: "Image as shown",
+    moreReceipts: "The first of {count} receipts; the report as JSON has all of them.",
     otherFrame: "No picture: frame {shown} was on the screen, and the finding is of frame {analysed}.",
     footer: "Research use, not a medical device. Not for decisions about a patient.",
   },

@@ -105,7 +105,15 @@ def picture_in(tab: PortalTab) -> NDArray[np.uint8] | None:
     content = Path(download.value.path()).read_bytes()
     assert content.startswith(b"%PDF-1.4")
     assert content.rstrip().endswith(b"%%EOF")
-    found = re.search(rb"/Subtype /Image [^>]*/Length (\d+)[^>]*>>\s*stream\n", content)
+    # a name that the standard fonts cannot write is drawn: a stencil, 0 for ink
+    stencil = re.search(rb"/Height (\d+) /ImageMask true [^>]*/Length (\d+) >>\nstream\n", content)
+    assert stencil is not None
+    dots = np.frombuffer(content[stencil.end() :][: int(stencil[2])], np.uint8)
+    dots = np.unpackbits(dots).reshape(int(stencil[1]), -1)
+    assert 0.02 < 1 - dots.mean() < 0.5
+    assert dots[0].all()  # nothing is cut off at the top
+    assert dots[-1].all()
+    found = re.search(rb"/Filter /FlateDecode /Length (\d+) >>\nstream\n", content)
     if found is None:
         return None
     return np.frombuffer(zlib.decompress(content[found.end() :][: int(found[1])]), np.uint8)
@@ -115,7 +123,7 @@ def test_portal_reports_the_frame_on_the_screen(tab: PortalTab, tmp_path: Path) 
     """As it is shown, and only beside the finding that is of this very frame."""
     grey = np.arange(64, dtype=np.uint8) * np.ones((64, 1), np.uint8)
     frames = np.stack([grey, 200 - grey // 8, grey // 2])  # the middle one is analysed
-    path = tmp_path / "three.dcm"
+    path = tmp_path / "Łukasz Żółć.dcm"
     content = build_dicom(frames, frames=3, encode=RLELossless)
     first = content.index(b"\x01\0\0\0\x40\0\0\0")  # one segment, behind the header
     path.write_bytes(content[:first] + b"\x09" + content[first + 1 :])
@@ -124,6 +132,7 @@ def test_portal_reports_the_frame_on_the_screen(tab: PortalTab, tmp_path: Path) 
     tab.wait_for_result()
     picture = picture_in(tab)
     assert picture is not None
+    assert picture.size == 64 * 64  # grey, a byte a pixel
     assert np.median(picture) == pytest.approx(np.median(frames[1]), abs=2)
     tab.page.get_by_role("button", name="Invert").click()
     inverted = picture_in(tab)

@@ -3,13 +3,16 @@
 import { type ImageSummary } from "../core/imaging/viewable.ts";
 import { isPositive, kindOfRun, leading } from "../core/model/finding.ts";
 import { decimals, duration, fill, size, texts } from "../texts.ts";
-import { PdfPage, pdfDocument, type PdfImage } from "./pdf.ts";
+import { Pdf, type PdfImage } from "./pdf.ts";
 import { type Run, type Study } from "./studies.ts";
 
 const INK = [0.1, 0.1, 0.12] as const;
 const QUIET = [0.4, 0.4, 0.45] as const;
 const ACCENT = [0.75, 0.25, 0.12] as const;
-const MOST_CLASSES = 15;
+const MOST_CLASSES = 40;
+const MOST_RECORDS = 500;
+const TOP = 60;
+const BOTTOM = 790;
 
 /** What a report says of the image: never whose it is; who hands it on decides that. */
 function unnamed({ summary }: Study): Omit<ImageSummary, "identity"> {
@@ -50,21 +53,34 @@ export async function reportPdf(
   run: Run,
   shown: ReportPicture | null,
 ): Promise<Uint8Array> {
-  const page = new PdfPage();
+  const page = new Pdf();
   const left = 56;
-  let y = 60;
+  let y = TOP;
+  const footer = (): void => page.text(left, 812, texts.report.footer, 8, QUIET);
+  /** Goes to a new page where what follows has no room on this one. */
+  const room = (height: number): void => {
+    if (y + height <= BOTTOM) return;
+    footer();
+    page.newPage();
+    y = TOP;
+  };
   const line = (text: string, points = 10, colour: readonly number[] = INK, bold = false): void => {
-    y += points * 0.55;
-    page.text(left, y, text, points, colour, bold);
-    y += points;
+    for (const part of wrap(text, Math.floor(850 / points))) {
+      room(1.55 * points);
+      y += points * 0.55;
+      page.text(left, y, part, points, colour, bold);
+      y += points;
+    }
   };
   line(texts.report.title, 20, INK, true);
-  line(fill(texts.report.made, { time: new Date().toLocaleString() }), 9, QUIET);
+  line(fill(texts.report.made, { time: minuteOf(new Date()) }), 9, QUIET);
   line(texts.notDevice, 11, ACCENT, true);
   y += 6;
   const fact = (label: string, value: string): void => {
+    room(14);
     page.text(left, y, label, 9, QUIET);
     for (const part of wrap(value, 78)) {
+      room(14);
       page.text(left + 110, y, part, 9, INK);
       y += 14;
     }
@@ -78,10 +94,11 @@ export async function reportPdf(
   }
   const receipt = run.receipts[0]!;
   const kind = kindOfRun(run);
-  for (const [index, finding] of run.findings.slice(0, 12).entries()) {
+  for (const [index, finding] of run.findings.slice(0, MOST_RECORDS).entries()) {
     const prefix = run.findings.length > 1 ? `${index + 1}: ` : "";
     const positive = isPositive(finding, kind) === true;
     const small = run.findings.length > 1;
+    room(small ? 32 : 90);
     line(prefix + finding.finding, small ? 11 : 26, positive ? ACCENT : INK, true);
     const { name, probability } = leading(finding, kind);
     const point = fill(texts.result.point, { value: decimals(finding.threshold) });
@@ -99,19 +116,19 @@ export async function reportPdf(
       y += 22;
     }
   }
-  if (run.findings.length > 12) line(`… ${run.findings.length}`, 9, QUIET);
+  if (run.findings.length > MOST_RECORDS) line(`… ${run.findings.length}`, 9, QUIET);
   y += 4;
-  let picture: PdfImage | null = null;
   if (shown !== null && shown.frame !== run.frame) {
     const frames = { analysed: run.frame + 1, shown: shown.frame + 1 };
+    room(18);
     page.text(left, y, fill(texts.report.otherFrame, frames), 8, QUIET);
     y += 18;
   } else if (shown !== null) {
     const { image } = shown;
     const height = 220;
     const width = Math.min((image.width / image.height) * height, 300);
-    picture = await greyPicture(image);
-    page.image(left, y, width, (width / image.width) * image.height);
+    room((width / image.width) * image.height + 30);
+    page.image(await pictureOf(image), left, y, width, (width / image.width) * image.height);
     y += (width / image.width) * image.height + 12;
     page.text(left, y, texts.report.image, 8, QUIET);
     y += 18;
@@ -124,6 +141,7 @@ export async function reportPdf(
     .map(([phase, label]) => `${label} ${duration(run.timingsMs[phase]!)}`);
   fact(texts.result.timings, timings.join(", "));
   y += 4;
+  room(14 + 10.5 * Object.keys(texts.result.statement).length);
   page.text(left, y, `${texts.result.receipt}: ${texts.result.verified}`, 9, INK, true);
   y += 14;
   for (const [field, label] of Object.entries(texts.result.statement)) {
@@ -133,18 +151,29 @@ export async function reportPdf(
     page.text(left + 110, y, value, 7.5, INK);
     y += 10.5;
   }
-  page.text(left, 812, texts.report.footer, 8, QUIET);
-  return pdfDocument(page, picture);
+  if (run.receipts.length > 1) line(fill(texts.report.moreReceipts, { count: run.receipts.length }), 8, QUIET);
+  footer();
+  return page.bytes();
 }
 
-async function greyPicture(image: ImageData): Promise<PdfImage> {
-  const rgb = new Uint8Array(image.width * image.height * 3);
-  for (let i = 0; i < image.width * image.height; i++) {
-    rgb.set(image.data.subarray(4 * i, 4 * i + 3), 3 * i);
+/** ISO 8601: 03/04 is another day elsewhere. */
+function minuteOf(time: Date): string {
+  return `${time.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
+async function pictureOf({ width, height, data }: ImageData): Promise<PdfImage> {
+  let isGrey = true;
+  for (let i = 0; isGrey && i < data.length; i += 4) {
+    isGrey = data[i] === data[i + 1] && data[i] === data[i + 2];
   }
-  const stream = new Blob([rgb]).stream().pipeThrough(new CompressionStream("deflate"));
-  const data = new Uint8Array(await new Response(stream).arrayBuffer());
-  return { width: image.width, height: image.height, deflated: data };
+  const colours = isGrey ? 1 : 3;
+  const samples = new Uint8Array(width * height * colours);
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < colours; c++) samples[colours * i + c] = data[4 * i + c]!;
+  }
+  const stream = new Blob([samples]).stream().pipeThrough(new CompressionStream("deflate"));
+  const deflated = new Uint8Array(await new Response(stream).arrayBuffer());
+  return { width, height, colours, deflated };
 }
 
 function wrap(text: string, most: number): string[] {
