@@ -229,6 +229,20 @@ test("the signing key that the operator names is the one that is trusted", async
   expect(session.isKeyUncompared).toBe(false);
 });
 
+test("a mistyped signing key does not take the place of the trusted one", async () => {
+  const session = await opened();
+  await session.confirmServiceKey();
+  const changed = { code: "service-key-changed" };
+  await expect(session.setToken(TOKEN, "11".repeat(32))).rejects.toMatchObject(changed);
+  expect(session.serviceKey).toBe(service.publicKey);
+  expect(kept.get("connection").serviceKey).toBe(service.publicKey);
+  // at first contact what the person entered stays: nothing else is trusted by the next try
+  kept.delete("connection");
+  const fresh = await start();
+  await expect(fresh.setToken(TOKEN, "11".repeat(32))).rejects.toMatchObject(changed);
+  await expect(fresh.connect()).rejects.toMatchObject(changed);
+});
+
 test("a key of the first contact is to be compared once", async () => {
   const session = await opened();
   expect(session.isKeyUncompared).toBe(true);

@@ -1,10 +1,11 @@
 // What the worklist knows of a DICOM file, how it is sorted, and what a search finds.
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { reportJson } from "../src/client/report.ts";
-import { receiptOf, type Study } from "../src/client/studies.ts";
+import { receiptOf, Worklist, type Study } from "../src/client/studies.ts";
 import { identityLine, matches, ordered } from "../src/client/worklist_order.ts";
+import { keyError } from "../src/core/errors.ts";
 import { identityOf } from "../src/core/imaging/dicom/identity.ts";
 
 const file = (values: Record<string, Uint8Array | string>): any => ({
@@ -101,4 +102,46 @@ test("a report does not say whose image it is; each record has the receipt of it
   expect(JSON.parse(text).image.modality).toBe("CT");
   for (const word of ["Doe", "4711", "1.2", "identity"]) expect(text).not.toContain(word);
   expect([0, 1, 2, 3].map((record) => receiptOf(run, record)?.job)).toEqual(["a", "a", "b", undefined]);
+});
+
+/** A vault whose writes land one after another, each after a moment. */
+const slowVault = (): any => {
+  const kept = new Map<string, unknown>();
+  let last: Promise<unknown> = Promise.resolve();
+  const later = (write: () => unknown): Promise<unknown> =>
+    (last = last.then(() => new Promise((resolve) => setTimeout(() => resolve(write()), 5))));
+  return {
+    kept,
+    keys: async (prefix: string) => [...kept.keys()].filter((key) => key.startsWith(prefix)),
+    getJson: async (id: string) => kept.get(id) ?? null,
+    putBytes: (id: string, bytes: Uint8Array) => later(() => kept.set(id, bytes)),
+    putJson: (id: string, value: unknown) => later(() => kept.set(id, structuredClone(value))),
+    delete: (id: string) => later(() => kept.delete(id)),
+  };
+};
+
+test("a study that is deleted right after a step through its frames stays deleted", async () => {
+  vi.useFakeTimers();
+  const vault = slowVault();
+  const list = await Worklist.load(vault);
+  const added = list.add({ ...study("IM1", "1.2", 1), addedAt: "2026" }, new Uint8Array(1));
+  await vi.runAllTimersAsync();
+  await added;
+  list.showFrame("IM1", 3);
+  await vi.advanceTimersByTimeAsync(496);
+  const removed = list.remove("IM1");
+  await vi.runAllTimersAsync();
+  await removed;
+  expect([...vault.kept.keys()]).toEqual([]);
+  vi.useRealTimers();
+});
+
+test("what cannot be read for a moment is not offered for deletion", async () => {
+  const vault = slowVault();
+  const list = await Worklist.load(vault);
+  await list.add({ ...study("IM1", "1.2", 1), addedAt: "2026" }, new Uint8Array(1));
+  const failing = { ...vault, getJson: () => Promise.reject(new DOMException("busy", "UnknownError")) };
+  await expect(Worklist.load(failing)).rejects.toThrow("busy");
+  const damaged = { ...vault, getJson: () => Promise.reject(keyError("vault-damaged")) };
+  expect((await Worklist.load(damaged)).damaged).toEqual(["IM1"]);
 });

@@ -98,14 +98,27 @@ def test_portal_answers_as_the_python_client(
     tab.assert_clean()
 
 
-def picture_in(tab: PortalTab) -> NDArray[np.uint8] | None:
-    """The samples of the picture in the PDF report, if it has one."""
+def pdf_report(tab: PortalTab) -> bytes:
+    """The report as a person downloads it."""
     with tab.page.expect_download() as download:
         tab.page.get_by_role("button", name="Report (PDF)").click()
     content = Path(download.value.path()).read_bytes()
     assert content.startswith(b"%PDF-1.4")
     assert content.rstrip().endswith(b"%%EOF")
-    # a name that the standard fonts cannot write is drawn: a stencil, 0 for ink
+    return content
+
+
+def picture_in(tab: PortalTab) -> NDArray[np.uint8] | None:
+    """The samples of the picture in the PDF report, if it has one."""
+    content = pdf_report(tab)
+    found = re.search(rb"/Filter /FlateDecode /Length (\d+) >>\nstream\n", content)
+    if found is None:
+        return None
+    return np.frombuffer(zlib.decompress(content[found.end() :][: int(found[1])]), np.uint8)
+
+
+def assert_name_is_drawn(content: bytes) -> None:
+    """A name that the standard fonts cannot write is a stencil, 0 for ink."""
     stencil = re.search(rb"/Height (\d+) /ImageMask true [^>]*/Length (\d+) >>\nstream\n", content)
     assert stencil is not None
     dots = np.frombuffer(content[stencil.end() :][: int(stencil[2])], np.uint8)
@@ -113,10 +126,6 @@ def picture_in(tab: PortalTab) -> NDArray[np.uint8] | None:
     assert 0.02 < 1 - dots.mean() < 0.5
     assert dots[0].all()  # nothing is cut off at the top
     assert dots[-1].all()
-    found = re.search(rb"/Filter /FlateDecode /Length (\d+) >>\nstream\n", content)
-    if found is None:
-        return None
-    return np.frombuffer(zlib.decompress(content[found.end() :][: int(found[1])]), np.uint8)
 
 
 def test_portal_reports_the_frame_on_the_screen(tab: PortalTab, tmp_path: Path) -> None:
@@ -148,6 +157,7 @@ def test_portal_reports_the_frame_on_the_screen(tab: PortalTab, tmp_path: Path) 
     again = picture_in(tab)
     assert again is not None
     assert np.array_equal(again, inverted)
+    assert_name_is_drawn(pdf_report(tab))
     # of the first frame, which is damaged, there is a sentence, and no picture of another
     tab.page.locator("canvas").focus()
     tab.page.keyboard.press("ArrowLeft")

@@ -50,6 +50,8 @@ export interface KeyCost {
 const KEY_SECONDS: Readonly<Record<number, number>> = { 4096: 0.02, 8192: 0.06, 16384: 0.5 };
 /** Lost uploads of one key that are remembered. */
 const MAX_SENT = 8;
+/** Ends of an upload after which the service may have stored the key all the same. */
+const PERHAPS_STORED = new Set(["unreachable", "refused", "bad-answer", "answer-too-long"]);
 
 export class EvaluationKeys {
   readonly #record: KeysetRecord;
@@ -132,7 +134,7 @@ export class EvaluationKeys {
       try {
         await api.putKey(keyset.id, element, message);
       } catch (error) {
-        const lost = error instanceof PortalError && error.code === "unreachable";
+        const lost = error instanceof PortalError && PERHAPS_STORED.has(error.code);
         if (!lost) {
           keyset.sent[element] = keyset.sent[element].filter((one) => one !== made);
           await this.#save();

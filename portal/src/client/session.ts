@@ -154,7 +154,7 @@ export class Session {
    * @param serviceKey The signing key in hex as the operator names it; "" where nobody did.
    */
   async setToken(token: string, serviceKey = ""): Promise<void> {
-    const { token: before } = this.#connection;
+    const before = { ...this.#connection };
     const expected = checkServiceKey(serviceKey);
     if (expected !== "") {
       this.#connection.serviceKey = expected;
@@ -164,8 +164,14 @@ export class Session {
     try {
       await this.connect();
     } catch (error) {
-      const refused = error instanceof PortalError && ["unauthorized", "not-a-token"].includes(error.code);
-      if (refused) this.#connection.token = before;
+      const code = error instanceof PortalError ? error.code : "";
+      if (["unauthorized", "not-a-token"].includes(code)) this.#connection.token = before.token;
+      // one that was trusted before is not replaced by one that has not been seen; at first contact
+      // what the person entered stays: the next try must not take whichever key the service names
+      if (code !== "unreachable" && before.serviceKey !== null) {
+        this.#connection.serviceKey = before.serviceKey;
+        this.#connection.compared = before.compared;
+      }
       await this.#save();
       throw error;
     }

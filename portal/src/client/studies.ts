@@ -1,6 +1,6 @@
 // The worklist: studies and what became of them, kept in the vault.
 
-import { type PortalError, type ErrorMessage, toMessage } from "../core/errors.ts";
+import { PortalError, type ErrorMessage, toMessage } from "../core/errors.ts";
 import { type Finding } from "../core/model/finding.ts";
 import { type Kind } from "../core/model/outputs.ts";
 import { type ImageSummary } from "../core/imaging/viewable.ts";
@@ -74,6 +74,9 @@ export const isOpen = (run: Run | null): boolean =>
 
 type Listener = () => void;
 
+const isDamage = (error: unknown): boolean =>
+  error instanceof SyntaxError || (error instanceof PortalError && error.code === "vault-damaged");
+
 // a write to the vault is durable, and so takes longer than a turn of the wheel
 const FRAME_KEPT_AFTER_MS = 500;
 
@@ -92,6 +95,9 @@ export class Worklist {
     const list = new Worklist(vault);
     const ids = await vault.keys("study/");
     const read = await Promise.allSettled(ids.map((id) => vault.getJson<Study>(id)));
+    // what could not be read this time is not damaged: it must not be offered for deletion
+    const failed = read.find((one) => one.status === "rejected" && !isDamage(one.reason));
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
     // one damaged item must not take the others with it
     list.#damaged = ids
       .filter((_, i) => read[i]!.status === "rejected")
@@ -172,11 +178,22 @@ export class Worklist {
   }
 
   async remove(id: string): Promise<void> {
-    await this.#vault.delete(`study/${id}`);
-    await this.#vault.delete(`file/${id}`);
-    this.#studies = this.#studies.filter((study) => study.id !== id);
-    this.#damaged = this.#damaged.filter((one) => one !== id);
-    this.#tell();
+    const study = this.find(id);
+    // out of memory first: a write that is asked for meanwhile must not bring it back
+    this.#studies = this.#studies.filter((one) => one.id !== id);
+    try {
+      await this.#vault.delete(`study/${id}`);
+      await this.#vault.delete(`file/${id}`);
+    } catch (error) {
+      if (study !== undefined) this.#studies = [study, ...this.#studies];
+      throw error;
+    } finally {
+      this.#tell();
+    }
+    if (this.#damaged.includes(id)) {
+      this.#damaged = this.#damaged.filter((one) => one !== id);
+      this.#tell();
+    }
   }
 
   #tell(): void {

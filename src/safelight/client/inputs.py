@@ -71,9 +71,15 @@ def _load(
 ) -> Iterator[tuple[str, FloatArray]]:
     if not steps.is_for_records:
         image = load_image(path, value_scale=steps.value_scale)
+        crops = takes_crop(signature, steps)
+        if crops and image.frame_count > 1:
+            raise InputError(
+                f"the file holds {image.frame_count} slices; the model takes a part of one",
+                hint="export the slice that shows the finding as a file of its own",
+            )
         if centre is not None:
             image = image.crop(centre, *signature.input_shape[1:])
-        elif takes_crop(signature, steps):
+        elif crops:
             _check_is_crop(signature, image)
         values = steps.apply(image)
         _check(signature, values, "")

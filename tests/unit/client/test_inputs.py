@@ -63,6 +63,10 @@ def test_a_model_of_crops_takes_crops_only(tmp_path: Path) -> None:
     assert "--centre" in found.value.hint
     with pytest.raises(InputError, match=r"around row 2, column 5 leave the image of 20 × 10"):
         load_inputs(crops, [tmp_path / "whole.png"], (2, 5))
+    slices = PIL.Image.fromarray(whole)
+    slices.save(tmp_path / "stack.tiff", save_all=True, append_images=[slices])
+    with pytest.raises(InputError, match="holds 2 slices; the model takes a part of one"):
+        load_inputs(crops, [tmp_path / "stack.tiff"], (8, 5))
     with pytest.raises(InputError, match="one image, not with 2"):
         load_inputs(crops, [tmp_path / "whole.png"] * 2, (8, 5))
 

@@ -4,7 +4,7 @@
 
 import { concat, sha256, toBase64, toHex, type Bytes } from "../bytes.ts";
 import { PortalError, serviceError } from "../errors.ts";
-import { SILENCE_MS, UPLOAD_SILENCE_MS, Watchdog } from "./watchdog.ts";
+import { SILENCE_MS, uploadSilenceMs, Watchdog } from "./watchdog.ts";
 
 const MAX_JSON_BYTES = 4 * 2 ** 20;
 const ATTEMPTS = 5;
@@ -77,7 +77,7 @@ export class Exchange {
     for (let attempt = 1; ; attempt++) {
       const last = attempt === ATTEMPTS;
       const isUpload = content?.type === "application/octet-stream";
-      const watch = new Watchdog(isUpload ? UPLOAD_SILENCE_MS : SILENCE_MS);
+      const watch = new Watchdog(isUpload ? uploadSilenceMs(content.body.length) : SILENCE_MS);
       try {
         const response = await this.open(method, path, watch, content);
         const asked = COME_AGAIN.includes(response.status) ? retryAfterMs(response) : null;

@@ -3,8 +3,14 @@
 
 /** Without a byte of an answer for this long a connection counts as lost. */
 export const SILENCE_MS = 30_000;
-/** The same while something is sent: what the browser took may still be on its way. */
-export const UPLOAD_SILENCE_MS = 60_000;
+/** The same once the browser has taken all that is to be sent. */
+const UPLOAD_SILENCE_MS = 60_000;
+/** The slowest upload that the service accepts (its MIN_BODY_BYTES_PER_S). */
+const SLOWEST_BYTES_PER_S = 32_768;
+
+/** How long an upload may be silent: all that the browser took may still be on its way. */
+export const uploadSilenceMs = (bytes: number): number =>
+  UPLOAD_SILENCE_MS + (1000 * bytes) / SLOWEST_BYTES_PER_S;
 
 export class Watchdog {
   readonly #controller = new AbortController();

@@ -36,6 +36,9 @@ _KINDS = ("images", "labels")
 _MOST_BYTES = 16 << 30  # the largest official file, PathMNIST at 224 pixels, has 12.6 GB
 _TIMEOUT_S = 30.0
 
+MAX_CLASSES = 1000
+"""A label above is taken for a fault of the file, before so many classes are named."""
+
 
 def load(path: Path, *, side: int = 0, watch: Watch | None = None) -> Dataset:
     """Reads any MedMNIST v2 ``.npz``.
@@ -87,6 +90,11 @@ def _about(stem: str, digest: str, splits: dict[str, Split]) -> tuple[About, tup
     train = splits["train"]
     several = train.labels.ndim == 2
     highest = max(int(split.labels.max(initial=0)) for split in splits.values())
+    if highest >= MAX_CLASSES:
+        raise InputError(
+            f"a label of {stem} is {highest}, above {MAX_CLASSES - 1}",
+            hint="labels are the numbers of classes, from 0 without gaps",
+        )
     found = recognised(
         digest,
         (len(train), len(splits["val"]), len(splits["test"])),

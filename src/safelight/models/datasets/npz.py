@@ -47,12 +47,14 @@ class StoredArray:
     Args:
         path: The ``.npz``.
         name: In it.
+        member: The same as the archive spells it, with or without ``.npy``.
         shape: Of the whole.
         dtype: Of an element.
     """
 
     path: Path
     name: str
+    member: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
@@ -65,7 +67,7 @@ class StoredArray:
         row = self.shape[1:]
         size = math.prod(row) * self.dtype.itemsize
         with errors_of(self.path), zipfile.ZipFile(self.path) as file:
-            stream = file.open(_member(self.name))
+            stream = file.open(self.member)
             _, _, columns_first = _header(stream)
             if columns_first and len(self.shape) > 1:  # no rows in such a file
                 yield from _split(read_npz(self.path, [self.name])[self.name], count)
@@ -84,14 +86,16 @@ def stored_arrays(path: Path, names: Sequence[str]) -> dict[str, StoredArray]:
     """
     found = {}
     with errors_of(path), zipfile.ZipFile(path) as file:
-        _check_there(path, names, [each.removesuffix(".npy") for each in file.namelist()])
+        members = {each.removesuffix(".npy"): each for each in file.namelist()}
+        _check_there(path, names, list(members))
         for name in names:
-            with file.open(_member(name)) as stream:
+            member = members[name]
+            with file.open(member) as stream:
                 shape, dtype, _ = _header(stream)
                 start = stream.tell()
-            if start + math.prod(shape) * dtype.itemsize != file.getinfo(_member(name)).file_size:
+            if start + math.prod(shape) * dtype.itemsize != file.getinfo(member).file_size:
                 raise ValueError("an array has another length than its header says")
-            found[name] = StoredArray(path, name, shape, dtype)
+            found[name] = StoredArray(path, name, member, shape, dtype)
     return found
 
 
@@ -112,10 +116,6 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
 def _split(array: NDArray[Any], count: int) -> Iterator[NDArray[Any]]:
     for first in range(0, len(array), count):
         yield np.ascontiguousarray(array[first : first + count])
-
-
-def _member(name: str) -> str:
-    return f"{name}.npy"
 
 
 def _check_there(path: Path, names: Sequence[str], there: Sequence[str]) -> None:

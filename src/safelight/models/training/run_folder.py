@@ -204,9 +204,12 @@ def _model_in(output: Path) -> dict[str, Any] | None:
 
 
 def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the path, which may be written in another way; the digest stands for the data."""
-    data = {name: value for name, value in config.get("data", {}).items() if name != "path"}
-    return {**config, "data": data}
+    """What decides the weights: not the card's words, nor the path, for which the digest stands."""
+    words = {"data": ("path", "licence", "attribution"), "model": ("title", "intended_use")}
+    return {
+        part: {name: value for name, value in values.items() if name not in words.get(part, ())}
+        for part, values in config.items()
+    }
 
 
 def _chosen_to_json(chosen: Chosen) -> dict[str, Any]:

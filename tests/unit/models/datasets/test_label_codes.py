@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,21 @@ def test_no_class_that_nothing_says_anything_of(
         check_labels(data)
     assert caught.value.message == said
     assert "from 0 without gaps" in caught.value.hint
+
+
+def test_a_wild_label_does_not_name_millions_of_classes(tmp_path: Path) -> None:
+    path = write(tmp_path, np.array([[0], [1], [2_000_000_000]]))
+    with pytest.raises(InputError, match="a label of any is 2000000000, above 999"):
+        medmnist.load(path)
+
+
+def test_members_without_a_suffix_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, np.array([[0], [1], [1]]))
+    bare = tmp_path / "bare.npz"
+    with zipfile.ZipFile(path) as file, zipfile.ZipFile(bare, "w") as other:
+        for name in file.namelist():
+            other.writestr(name.removesuffix(".npy"), file.read(name))
+    assert medmnist.load(bare).train.labels.tolist() == medmnist.load(path).train.labels.tolist()
 
 
 def test_a_class_that_only_other_splits_name(tmp_path: Path) -> None:

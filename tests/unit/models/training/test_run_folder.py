@@ -33,6 +33,8 @@ def test_nothing_is_written_before_the_data_are_known(tmp_path: Path) -> None:
     (tmp_path / "out" / "training" / "network.json").write_text("{}")
     elsewhere = replace(CONFIG, data=DataConfig(path="elsewhere/any.npz"))
     RunFolder(tmp_path / "out", elsewhere).begin(data)
+    stated = replace(CONFIG, data=replace(CONFIG.data, licence="CC0", attribution="me"))
+    RunFolder(tmp_path / "out", stated).begin(data)  # words of the card decide no weights
     other = medmnist.load(write_npz(tmp_path / "any.npz", "binary", channels=3))
     again = RunFolder(tmp_path / "out", CONFIG)
     with pytest.raises(InputError, match="out holds a training with other data"):
