@@ -106,6 +106,19 @@ def main(plan: Plan, arguments: list[str] | None = None) -> None:
     train_model(plan, path, options.out, options.teacher or options.out / "teacher")
 
 
+def fitted(network: Network, plan: Plan, material: Material, seed: int, title: str) -> Network:
+    """The network after the plan's lessons; `title` stands beside the bar."""
+    return fit(
+        network,
+        lambda _: material.lessons,
+        mean=MEAN,
+        std=STD,
+        recipe=plan.recipe,
+        seed=seed,
+        progress=epoch_bar(title),
+    )
+
+
 def train_model(plan: Plan, data: Path, out: Path, teacher_folder: Path) -> Path:
     """Trains every seed of a plan and writes each; returns the folder of the selected one.
 
@@ -120,15 +133,7 @@ def train_model(plan: Plan, data: Path, out: Path, teacher_folder: Path) -> Path
     candidates = []
     for seed in plan.seeds:
         torch.manual_seed(seed)
-        network = fit(
-            Network(plan.architecture),
-            lambda _: material.lessons,
-            mean=MEAN,
-            std=STD,
-            recipe=plan.recipe,
-            seed=seed,
-            progress=epoch_bar(f"seed {seed}"),
-        )
+        network = fitted(Network(plan.architecture), plan, material, seed, f"seed {seed}")
         candidates.append(judge(network, seed, val, mean=MEAN, std=STD))
     best = min(candidates, key=lambda candidate: candidate.selection_loss)
     for candidate in candidates:

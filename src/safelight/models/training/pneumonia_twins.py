@@ -26,9 +26,9 @@ from safelight.models.training.architectures import Network
 from safelight.models.training.card import write_card
 from safelight.models.training.cxr_pneumonia_28 import PLAN as ACCURATE
 from safelight.models.training.cxr_pneumonia_28_fast import PLAN as FAST
-from safelight.models.training.fit import fit, images_to_tensor, predict
-from safelight.models.training.pneumonia import MEAN, STD, Material, Plan, material_of
-from safelight.models.training.terminal import epoch_bar, say
+from safelight.models.training.fit import images_to_tensor, predict
+from safelight.models.training.pneumonia import MEAN, STD, Material, Plan, fitted, material_of
+from safelight.models.training.terminal import say
 
 PLANS = (ACCURATE, FAST)
 """Their lessons are the same, so these are drawn once."""
@@ -42,15 +42,7 @@ def train_twin(plan: Plan, material: Material, seed: int, folder: Path) -> Netwo
     if path.is_file():
         twin.load_state_dict(torch.load(path, weights_only=True))
     else:
-        twin = fit(
-            twin,
-            lambda _: material.lessons,
-            mean=MEAN,
-            std=STD,
-            recipe=plan.recipe,
-            seed=seed,
-            progress=epoch_bar(f"{plan.name} ReLU {seed}"),
-        )
+        twin = fitted(twin, plan, material, seed, f"{plan.name} ReLU {seed}")
         torch.save(twin.state_dict(), path)
     val = material.dataset.val
     say(f"{plan.name} ReLU {seed}: validation AUC {_scores(twin, val)['auc']:.4f}")

@@ -12,7 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training_data import write_npz  # noqa: E402
+from training_data import Lines, write_npz  # noqa: E402
 
 from safelight.circuit.compiler import compile_graph  # noqa: E402
 from safelight.circuit.reference import evaluate  # noqa: E402
@@ -26,19 +26,6 @@ from safelight.models.training.config_file import config_from  # noqa: E402
 from safelight.models.training.pipeline import run_training  # noqa: E402
 from safelight.models.training.publication import publish  # noqa: E402
 from safelight.models.training.trained_card import card_text  # noqa: E402
-
-
-class Lines:
-    """Remembers what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    def progress(self, what: str, done: int, total: int, note: str = "") -> None:
-        pass
 
 
 def config(path: Path, **training: object) -> Config:
@@ -105,8 +92,8 @@ def test_a_folder_of_another_run_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"configuration: training\.epochs was 3, now 4$"):
         run_training(config(path, epochs=4), tmp_path / "out")
     many = config(path, epochs=4)
-    many = replace(many, data=replace(many.data, licence="CC BY 4.0"))
-    with pytest.raises(InputError, match=r'licence was "CC0", now "CC BY 4\.0"; training\.epo'):
+    many = replace(many, data=replace(many.data, size=8))
+    with pytest.raises(InputError, match=r"data\.size was 0, now 8; training\.epochs was"):
         run_training(many, tmp_path / "out")
     with pytest.raises(InputError, match="other data"):
         run_training(config(write_npz(tmp_path / "b.npz", "multi-class")), tmp_path / "out")

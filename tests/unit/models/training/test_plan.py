@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from test_course import material  # noqa: E402
-from training_data import write_npz  # noqa: E402
+from training_data import Lines, write_npz  # noqa: E402
 
 from safelight.models.training import course, pipeline, plan, unknown_kind  # noqa: E402
 from safelight.models.training.architectures import Architecture, Convolution  # noqa: E402
@@ -76,19 +76,6 @@ def test_under_a_clock_the_time_is_divided(monkeypatch: pytest.MonkeyPatch) -> N
     assert short.teacher_seeds == ()
     assert short.recipe.epochs == LEAST_EPOCHS
     assert 0 < short.recipe.images_per_epoch < 96
-
-
-class Lines:
-    """Remembers what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    def progress(self, what: str, done: int, total: int, note: str = "") -> None:
-        pass
 
 
 def train(path: Path, out: Path, **training: Any) -> tuple[dict[str, bytes], str]:

@@ -39,3 +39,16 @@ def write_npz(path: Path, task: str, *, side: int = 12, channels: int = 1) -> Pa
         content[f"{split}_images"], content[f"{split}_labels"] = images, labels
     np.savez(path, **content)
     return path
+
+
+class Lines:
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def progress(self, what: str, done: int, total: int, note: str = "") -> None:
+        pass
