@@ -184,14 +184,11 @@ export class Worklist {
     try {
       await this.#vault.delete(`study/${id}`);
       await this.#vault.delete(`file/${id}`);
+      this.#damaged = this.#damaged.filter((one) => one !== id);
     } catch (error) {
       if (study !== undefined) this.#studies = [study, ...this.#studies];
       throw error;
     } finally {
-      this.#tell();
-    }
-    if (this.#damaged.includes(id)) {
-      this.#damaged = this.#damaged.filter((one) => one !== id);
       this.#tell();
     }
   }
